@@ -1,0 +1,39 @@
+package dev.koyomi.crds;
+
+import com.fasterxml.jackson.annotation.JsonPropertyDescription;
+import io.fabric8.generator.annotation.Default;
+import io.fabric8.generator.annotation.Required;
+import io.fabric8.generator.annotation.Size;
+import java.util.List;
+import org.jspecify.annotations.Nullable;
+
+/** What a user writes under {@code spec}; every component is null where the manifest is silent. */
+public record BatchScheduleSpec(
+    @JsonPropertyDescription(
+            "IANA time zone of all entries of `schedules` and of the logical date, such as"
+                + " Asia/Tokyo.")
+        @Default("UTC")
+        @Size(min = 1, max = 64)
+        @Nullable String timeZone,
+    @JsonPropertyDescription("When the batch fires. No entry: it fires only on request.")
+        @Size(max = 10)
+        @Nullable List<ScheduleEntry> schedules,
+    @JsonPropertyDescription("No new runs while true; what runs goes on.") @Default("false")
+        @Nullable Boolean suspend,
+    @Default("{}") @Nullable Overlap overlap,
+    @Required @Nullable Trigger trigger,
+    @Default("{}") @Nullable Job job,
+    @Required @Nullable Unit unit,
+    @Default("{}") @Nullable Workers workers,
+    @JsonPropertyDescription(
+            "Image of the trigger and the workers; default: the runner image that the operator was"
+                + " installed with.")
+        @Size(min = 1, max = 512)
+        @Nullable String image,
+    @Nullable Resources resources,
+    @JsonPropertyDescription(
+            "Environment variables of the trigger and the workers. Names that begin with KOYOMI_"
+                + " are the runner's own.")
+        @Size(max = 100)
+        @Nullable List<EnvVariable> env,
+    @Default("{}") @Nullable Database database) {}

@@ -1,0 +1,27 @@
+package dev.koyomi.crds;
+
+import com.fasterxml.jackson.annotation.JsonClassDescription;
+import com.fasterxml.jackson.annotation.JsonPropertyDescription;
+import io.fabric8.generator.annotation.Default;
+import io.fabric8.generator.annotation.Max;
+import io.fabric8.generator.annotation.Min;
+import io.fabric8.generator.annotation.Pattern;
+import org.jspecify.annotations.Nullable;
+
+/** The pods that run the Units. */
+@JsonClassDescription("The pods that run the Units.")
+public record Workers(
+    @JsonPropertyDescription("Number of worker pods.") @Default("1") @Min(1) @Max(1000)
+        @Nullable Integer max,
+    @JsonPropertyDescription(
+            "Units that one pod runs at a time; each needs one database connection.")
+        @Default("8")
+        @Min(1)
+        @Max(256)
+        @Nullable Integer concurrency,
+    @JsonPropertyDescription(
+            "Time a stopping pod has to finish its running Units; at least unit.timeout. Becomes"
+                + " terminationGracePeriodSeconds.")
+        @Default("60s")
+        @Pattern(Durations.PATTERN)
+        @Nullable String stopWithin) {}
