@@ -2,7 +2,6 @@ package dev.koyomi.crds;
 
 import java.math.BigDecimal;
 import java.time.Duration;
-import java.util.Map;
 import java.util.Optional;
 import java.util.regex.Pattern;
 
@@ -16,8 +15,6 @@ public final class Durations {
 
   private static final Pattern WHOLE = Pattern.compile(PATTERN);
   private static final Pattern PART = Pattern.compile("([0-9]+(?:\\.[0-9]+)?)(h|ms|m|s)");
-  private static final Map<String, Integer> MILLIS =
-      Map.of("h", 3_600_000, "m", 60_000, "s", 1_000, "ms", 1);
 
   private Durations() {}
 
@@ -31,11 +28,19 @@ public final class Durations {
     while (part.find()) {
       millis =
           millis.add(
-              new BigDecimal(part.group(1))
-                  .multiply(BigDecimal.valueOf(MILLIS.get(part.group(2)))));
+              new BigDecimal(part.group(1)).multiply(BigDecimal.valueOf(millisOf(part.group(2)))));
     }
     return millis.compareTo(BigDecimal.valueOf(Long.MAX_VALUE / 1_000_000)) > 0
         ? Optional.empty()
         : Optional.of(Duration.ofMillis(millis.longValue()));
+  }
+
+  private static int millisOf(String unit) {
+    return switch (unit) {
+      case "h" -> 3_600_000;
+      case "m" -> 60_000;
+      case "s" -> 1_000;
+      default -> 1;
+    };
   }
 }
