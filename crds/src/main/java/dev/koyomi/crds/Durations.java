@@ -35,6 +35,24 @@ public final class Durations {
         : Optional.of(Duration.ofMillis(millis.longValue()));
   }
 
+  /**
+   * Writes a duration in the largest units that hold it: {@code 1h30m}, {@code 1m0.5s} as 1m500ms.
+   */
+  public static String format(Duration duration) {
+    StringBuilder text = new StringBuilder();
+    append(text, duration.toHours(), "h");
+    append(text, duration.toMinutesPart(), "m");
+    append(text, duration.toSecondsPart(), "s");
+    append(text, duration.toMillisPart(), "ms");
+    return text.isEmpty() ? "0s" : text.toString();
+  }
+
+  private static void append(StringBuilder text, long amount, String unit) {
+    if (amount > 0) {
+      text.append(amount).append(unit);
+    }
+  }
+
   private static int millisOf(String unit) {
     return switch (unit) {
       case "h" -> 3_600_000;

@@ -1,0 +1,106 @@
+package dev.koyomi.crds.occurrence;
+
+import java.time.LocalDate;
+import java.util.Map;
+import java.util.stream.IntStream;
+
+/**
+ * A cron expression that means what the CronJob controller of Kubernetes reads in it: five fields
+ * or a macro; when both day-of-month and day-of-week are restricted, either is enough.
+ */
+public final class Cron {
+  private static final Map<String, String> MACROS =
+      Map.of(
+          "@yearly", "0 0 1 1 *",
+          "@annually", "0 0 1 1 *",
+          "@monthly", "0 0 1 * *",
+          "@weekly", "0 0 * * 0",
+          "@daily", "0 0 * * *",
+          "@midnight", "0 0 * * *",
+          "@hourly", "0 * * * *");
+
+  private final String text;
+  private final long minutes;
+  private final long hours;
+  private final long days;
+  private final long months;
+  private final long weekdays;
+  private final boolean anyDay;
+  private final boolean clock;
+
+  private Cron(String text, String[] fields) throws CronProblem {
+    this.text = text;
+    minutes = Field.MINUTE.bits(fields[0]);
+    hours = Field.HOUR.bits(fields[1]);
+    days = Field.DAY_OF_MONTH.bits(fields[2]);
+    months = Field.MONTH.bits(fields[3]);
+    weekdays = Field.DAY_OF_WEEK.bits(fields[4]);
+    anyDay = !star(fields[2]) && !star(fields[4]);
+    clock = fields[1].contains("*") || fields[1].contains("/");
+  }
+
+  /** Reads five fields or a macro. */
+  public static Cron parse(String text) throws CronProblem {
+    String[] fields = MACROS.getOrDefault(text.strip(), text.strip()).split("\\s+", -1);
+    if (fields.length != 5) {
+      throw new CronProblem(
+          ("\"%s\" has %d fields: write five (minute hour day-of-month month day-of-week), such as"
+                  + " \"0 1 * * *\", or a macro such as @daily.")
+              .formatted(text, fields.length));
+    }
+    return new Cron(text, fields);
+  }
+
+  /** The expression as it was written. */
+  public String text() {
+    return text;
+  }
+
+  /** Whether the hour follows the clock ({@code *} or a step) instead of being fixed. */
+  boolean followsClock() {
+    return clock;
+  }
+
+  boolean fires(LocalDate date) {
+    boolean day = has(days, date.getDayOfMonth());
+    boolean weekday = has(weekdays, date.getDayOfWeek().getValue() % 7);
+    return has(months, date.getMonthValue()) && (anyDay ? day || weekday : day && weekday);
+  }
+
+  IntStream hours() {
+    return IntStream.range(0, 24).filter(hour -> has(hours, hour));
+  }
+
+  IntStream minutes() {
+    return IntStream.range(0, 60).filter(minute -> has(minutes, minute));
+  }
+
+  private static boolean has(long bits, int value) {
+    return (bits >> value & 1) == 1;
+  }
+
+  /** As Kubernetes has it, a step above one makes a star a restriction. */
+  private static boolean star(String field) {
+    for (String part : field.split(",", -1)) {
+      if (part.equals("*") || part.equals("*/1")) {
+        return true;
+      }
+    }
+    return false;
+  }
+
+  @Override
+  public boolean equals(Object other) {
+    return other instanceof Cron cron && cron.text.equals(text);
+  }
+
+  @Override
+  public int hashCode() {
+    return text.hashCode();
+  }
+
+  @Override
+  public String toString() {
+    return text;
+  }
+}

@@ -1,0 +1,65 @@
+package dev.koyomi.crds.plan;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import java.math.BigDecimal;
+import java.util.Collection;
+import java.util.List;
+
+/** What the planner says: each sentence tells what is wrong and what to do. */
+final class Sentences {
+  private static final int SHOWN = 60;
+
+  private Sentences() {}
+
+  static String unknownField(String name, Collection<String> known) {
+    return "There is no field \"%s\": %s."
+        .formatted(
+            name,
+            NearestName.of(name, known)
+                .map(near -> "did you mean \"" + near + "\"?")
+                .orElse("take it out, or use one of " + String.join(", ", known)))
+        .replace("?.", "?");
+  }
+
+  static String missing(String name, String what) {
+    String first = what.split("(?<=[.;])\\s", 2)[0].replaceFirst("[.;]$", "");
+    return "\"%s\" is missing: add it%s."
+        .formatted(name, first.isEmpty() ? "" : " (" + first + ")");
+  }
+
+  static String wrongType(JsonNode given, String expected) {
+    return "%s is not %s: write %s.".formatted(shown(given), expected, expected);
+  }
+
+  static String notAllowed(JsonNode given, List<String> allowed) {
+    return "%s is not allowed: write %s.".formatted(shown(given), String.join(" or ", allowed));
+  }
+
+  static String outOfRange(JsonNode given, double min, double max) {
+    return "%s is out of range: write a number from %s to %s."
+        .formatted(shown(given), plain(min), plain(max));
+  }
+
+  static String empty(String name) {
+    return "\"%s\" is empty: write it, or take the field out.".formatted(name);
+  }
+
+  static String tooLong(int length, long max, String what) {
+    return "There are %d %s: at most %d are allowed.".formatted(length, what, max);
+  }
+
+  static String shown(JsonNode given) {
+    if (given.isObject()) {
+      return "An object";
+    }
+    if (given.isArray()) {
+      return "A list";
+    }
+    String text = given.toString();
+    return text.length() > SHOWN ? text.substring(0, SHOWN) + "…\"" : text;
+  }
+
+  private static String plain(double number) {
+    return BigDecimal.valueOf(number).stripTrailingZeros().toPlainString();
+  }
+}
