@@ -1,0 +1,82 @@
+package dev.koyomi.runner.db;
+
+import com.zaxxer.hikari.HikariConfig;
+import com.zaxxer.hikari.HikariDataSource;
+import dev.koyomi.runner.settings.DatabaseAddress;
+import java.time.Duration;
+import javax.sql.DataSource;
+import org.jdbi.v3.core.Jdbi;
+import org.postgresql.ds.PGSimpleDataSource;
+
+/** Connections to one database. */
+public final class Database implements AutoCloseable {
+  private static final Duration CONNECT_TIMEOUT = Duration.ofSeconds(10);
+
+  private final DataSource connections;
+  private final Runnable closing;
+  private final Jdbi jdbi;
+
+  private Database(DataSource connections, Runnable closing) {
+    this.connections = connections;
+    this.closing = closing;
+    this.jdbi = Jdbi.create(connections);
+  }
+
+  /**
+   * Each use connects anew and fails at once when that fails: for commands of a few statements.
+   *
+   * @param purpose what the server shows as the session's application, such as {@code koyomi runs}
+   */
+  public static Database direct(DatabaseAddress address, String purpose) {
+    return new Database(source(address, purpose), () -> {});
+  }
+
+  /**
+   * Connections are kept; nothing connects before the first use.
+   *
+   * @param size most connections at a time
+   * @param patience how long a caller waits for a connection, new tries included, until it gets an
+   *     exception
+   */
+  public static Database pooled(
+      DatabaseAddress address, String purpose, int size, Duration patience) {
+    HikariConfig config = new HikariConfig();
+    config.setPoolName(purpose);
+    config.setDataSource(source(address, purpose));
+    config.setMaximumPoolSize(size);
+    config.setMinimumIdle(0);
+    config.setConnectionTimeout(patience.toMillis());
+    config.setInitializationFailTimeout(-1);
+    HikariDataSource pool = new HikariDataSource(config);
+    return new Database(pool, pool::close);
+  }
+
+  private static DataSource source(DatabaseAddress address, String purpose) {
+    PGSimpleDataSource source = new PGSimpleDataSource();
+    // Below: defaults that the URL may override, so they come first.
+    source.setTcpKeepAlive(true);
+    source.setConnectTimeout((int) CONNECT_TIMEOUT.toSeconds());
+    source.setApplicationName(purpose);
+    source.setUrl(address.jdbcUrl());
+    if (!address.username().isEmpty()) {
+      source.setUser(address.username());
+    }
+    if (!address.password().isEmpty()) {
+      source.setPassword(address.password());
+    }
+    return source;
+  }
+
+  public DataSource dataSource() {
+    return connections;
+  }
+
+  public Jdbi jdbi() {
+    return jdbi;
+  }
+
+  @Override
+  public void close() {
+    closing.run();
+  }
+}

@@ -1,0 +1,58 @@
+package dev.koyomi.runner.db;
+
+import dev.koyomi.crds.SchemaVersion;
+import java.sql.Connection;
+import java.sql.SQLException;
+import java.sql.Statement;
+import java.util.Set;
+
+/** How the queue's schema in the database compares with the one that this release works with. */
+public sealed interface SchemaState {
+  /** They are the same. */
+  record Current() implements SchemaState {}
+
+  /** The database's is older, or missing with version 0; {@code migrate} changes that. */
+  record Behind(int version) implements SchemaState {}
+
+  /** The database's was made by a newer release. */
+  record Ahead(int version) implements SchemaState {}
+
+  /** SQLStates of a missing table and a missing schema. */
+  Set<String> MISSING = Set.of("42P01", "3F000");
+
+  /** One cheap query. */
+  static SchemaState read(Connection connection) throws SQLException {
+    try (Statement statement = connection.createStatement();
+        var row = statement.executeQuery("select schema_version from koyomi.meta")) {
+      return of(row.next() ? row.getInt(1) : 0);
+    } catch (SQLException failed) {
+      if (MISSING.contains(failed.getSQLState())) {
+        return of(0);
+      }
+      throw failed;
+    }
+  }
+
+  private static SchemaState of(int version) {
+    if (version == SchemaVersion.CURRENT) {
+      return new Current();
+    }
+    return version < SchemaVersion.CURRENT ? new Behind(version) : new Ahead(version);
+  }
+
+  /** What a person reads when this state keeps a command from working. */
+  default String sentence() {
+    return switch (this) {
+      case Current() ->
+          "The queue's schema has version %d, as needed.".formatted(SchemaVersion.CURRENT);
+      case Behind(int version) when version == 0 ->
+          "The database has no queue yet (schema koyomi): run `koyomi migrate`.";
+      case Behind(int version) ->
+          "The queue's schema has version %d, this release needs %d: run `koyomi migrate`."
+              .formatted(version, SchemaVersion.CURRENT);
+      case Ahead(int version) ->
+          "The queue's schema has version %d, this release knows only %d: use the newer release that made it."
+              .formatted(version, SchemaVersion.CURRENT);
+    };
+  }
+}
