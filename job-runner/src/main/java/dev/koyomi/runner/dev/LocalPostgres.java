@@ -57,7 +57,7 @@ public final class LocalPostgres implements AutoCloseable {
       LocalFolder folder = LocalFolder.choose(wanted, user);
       Optional<FolderLock> alone =
           options.alone() ? Optional.of(takeAlone(folder)) : Optional.empty();
-      try (FolderLock starting = FolderLock.await(file(folder, "starting"), false)) {
+      try (FolderLock _ = FolderLock.await(file(folder, "starting"), false)) {
         LocalServer server = new LocalServer(folder, user, options.parameters());
         if (options.fresh()) {
           wipe(folder, server);
@@ -87,7 +87,7 @@ public final class LocalPostgres implements AutoCloseable {
   }
 
   private static void wipe(LocalFolder folder, LocalServer server) throws IOException {
-    try (FolderLock unused =
+    try (FolderLock _ =
         FolderLock.tryExclusive(file(folder, "in-use"))
             .orElseThrow(
                 () ->
@@ -125,11 +125,11 @@ public final class LocalPostgres implements AutoCloseable {
   /** Stops the server unless another process still uses it. */
   @Override
   public void close() {
-    try (FolderLock starting = FolderLock.await(file(folder, "starting"), false)) {
+    try (FolderLock _ = FolderLock.await(file(folder, "starting"), false)) {
       inUse.close();
       Optional<FolderLock> last = FolderLock.tryExclusive(file(folder, "in-use"));
       if (last.isPresent()) {
-        try (FolderLock held = last.get()) {
+        try (FolderLock _ = last.get()) {
           server.stop();
         }
       }
