@@ -1,0 +1,91 @@
+package dev.koyomi.e2e;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import dev.koyomi.crds.plan.Manifests;
+import io.fabric8.kubernetes.api.model.HasMetadata;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.Map;
+import java.util.TreeMap;
+import java.util.stream.Collectors;
+import org.awaitility.Awaitility;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.extension.ExtendWith;
+import org.junit.jupiter.api.io.TempDir;
+
+/** What the operator applies: what {@code render} says, and nothing at rest. */
+@ExtendWith(OnCluster.class)
+final class RenderTest {
+  private static final ObjectMapper JSON = new ObjectMapper();
+  private static final Duration AT_REST = Duration.ofSeconds(20);
+  private static Room room;
+  private static Manifest manifest;
+
+  @BeforeAll
+  static void applied(Room room) throws IOException {
+    RenderTest.room = room;
+    manifest = room.billing();
+    room.applyAndAwaitReady(manifest);
+  }
+
+  @Test
+  void renderPrintsWhatIsOnTheCluster(@TempDir Path folder) throws IOException {
+    Path file = folder.resolve("batch.json");
+    Files.writeString(file, manifest.json());
+    Command.Ended rendered = room.installation().koyomi("render", file.toString());
+    assertThat(rendered.status()).as(rendered.output()).isZero();
+    Map<String, JsonNode> wanted =
+        Manifests.read(rendered.output()).stream()
+            .collect(
+                Collectors.toMap(
+                    object -> object.at("/kind").asText() + "/" + object.at("/metadata/name").asText(),
+                    object -> object));
+    Map<String, HasMetadata> found = room.objectsOf(manifest.name());
+    assertThat(found.keySet()).containsExactlyInAnyOrderElementsOf(wanted.keySet());
+    wanted.forEach(
+        (name, object) -> assertContains(JSON.valueToTree(found.get(name)), object, name));
+  }
+
+  @Test
+  void aRestartedOperatorWritesNothing() {
+    Map<String, String> before = versions();
+    room.installation().restartOperator();
+    Awaitility.await()
+        .during(AT_REST)
+        .atMost(AT_REST.multipliedBy(2))
+        .untilAsserted(() -> assertThat(versions()).isEqualTo(before));
+  }
+
+  private static Map<String, String> versions() {
+    Map<String, String> versions = new TreeMap<>();
+    room.objectsOf(manifest.name())
+        .forEach((name, object) -> versions.put(name, object.getMetadata().getResourceVersion()));
+    versions.put("", room.batch(manifest.name()).getMetadata().getResourceVersion());
+    return versions;
+  }
+
+  /** The server adds defaults; what was rendered must be there word for word. */
+  private static void assertContains(JsonNode found, JsonNode wanted, String path) {
+    if (wanted.isObject()) {
+      wanted
+          .properties()
+          .forEach(
+              field ->
+                  assertContains(
+                      found.path(field.getKey()), field.getValue(), path + "." + field.getKey()));
+    } else if (wanted.isArray()) {
+      assertThat(found.size()).as(path).isEqualTo(wanted.size());
+      for (int i = 0; i < wanted.size(); i++) {
+        assertContains(found.path(i), wanted.path(i), path + "[" + i + "]");
+      }
+    } else {
+      assertThat(found.asText()).as(path).isEqualTo(wanted.asText());
+    }
+  }
+}
