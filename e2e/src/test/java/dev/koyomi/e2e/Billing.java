@@ -77,7 +77,8 @@ record Billing(Room room, Manifest manifest) {
         .until(
             () ->
                 !room.database().runs().isEmpty()
-                    && room.database().runs().stream().noneMatch(run -> OPEN.contains(run.state())));
+                    && room.database().runs().stream()
+                        .noneMatch(run -> OPEN.contains(run.state())));
   }
 
   /** One run, every target in it, one invoice each, three set aside. */

@@ -3,7 +3,6 @@ package dev.koyomi.e2e;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import com.fasterxml.jackson.databind.JsonNode;
-import dev.koyomi.crds.plan.Manifests;
 import io.fabric8.kubernetes.api.model.authorization.v1.SubjectAccessReviewBuilder;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -63,14 +62,13 @@ final class ChartTest {
   @Test
   void theDefinitionStaysWhenTheReleaseGoes(Installation installation) {
     JsonNode definition =
-        Manifests.read(
+        Yaml.documents(
                 installation.helm(
                     "template", installation.chart(), "--show-only", "templates/crds.yaml"))
             .getFirst();
     assertThat(definition.at("/metadata/annotations").path("helm.sh/resource-policy").asText())
         .isEqualTo("keep");
-    assertThat(
-            installation.helm("template", installation.chart(), "--set", "crds.enabled=false"))
+    assertThat(installation.helm("template", installation.chart(), "--set", "crds.enabled=false"))
         .doesNotContain("CustomResourceDefinition");
   }
 

@@ -47,7 +47,8 @@ final class DatabaseAwayTest {
                     .as("said once")
                     .filteredOn(line -> line.contains("database"))
                     .hasSize(1));
-    assertThat(room.database().count("select count(*) from koyomi.worker where lost_at is not null"))
+    assertThat(
+            room.database().count("select count(*) from koyomi.worker where lost_at is not null"))
         .as("workers declared lost")
         .isZero();
     assertThat(

@@ -9,7 +9,9 @@ import java.time.Instant;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.ExtendWith;
 
-/** What is fired more than once, by hand, or for a slot that is nobody's, becomes one run or none. */
+/**
+ * What is fired more than once, by hand, or for a slot that is nobody's, becomes one run or none.
+ */
 @ExtendWith(OnCluster.class)
 final class FiringTest {
 
@@ -58,8 +60,7 @@ final class FiringTest {
     Room.eventually()
         .alias("the trigger selects")
         .until(
-            () ->
-                room.database().runs().stream().anyMatch(run -> run.state().equals("Selecting")));
+            () -> room.database().runs().stream().anyMatch(run -> run.state().equals("Selecting")));
     room.podsOf(job).forEach(room::kill);
     room.awaitSucceeded(job);
     billing.awaitEnd();

@@ -2,7 +2,6 @@ package dev.koyomi.e2e;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
-import dev.koyomi.crds.plan.Manifests;
 import io.fabric8.kubernetes.api.model.GenericKubernetesResource;
 import io.fabric8.kubernetes.client.utils.Serialization;
 import java.io.IOException;
@@ -13,7 +12,7 @@ import java.nio.file.Path;
 record Manifest(ObjectNode tree) {
 
   static Manifest read(Path file) throws IOException {
-    return new Manifest((ObjectNode) Manifests.read(Files.readString(file)).getFirst());
+    return new Manifest((ObjectNode) Yaml.documents(Files.readString(file)).getFirst());
   }
 
   String name() {
@@ -45,7 +44,7 @@ record Manifest(ObjectNode tree) {
 
   /** Lays a piece of YAML over the manifest: objects are merged, the rest is replaced. */
   Manifest with(String yaml) {
-    return new Manifest(merged(tree.deepCopy(), Manifests.read(yaml).getFirst()));
+    return new Manifest(merged(tree.deepCopy(), Yaml.documents(yaml).getFirst()));
   }
 
   private static ObjectNode merged(ObjectNode under, JsonNode over) {

@@ -2,12 +2,13 @@ package dev.koyomi.e2e;
 
 import java.io.IOException;
 import java.sql.SQLException;
+import java.util.Locale;
 import java.util.concurrent.atomic.AtomicInteger;
 import org.junit.jupiter.api.extension.AfterTestExecutionCallback;
 import org.junit.jupiter.api.extension.ExtensionContext;
 import org.junit.jupiter.api.extension.ExtensionContext.Namespace;
-import org.junit.jupiter.api.extension.ParameterResolver;
 import org.junit.jupiter.api.extension.ParameterContext;
+import org.junit.jupiter.api.extension.ParameterResolver;
 
 /**
  * Hands tests the {@link Installation} that all share, and a {@link Room} of their own: one for the
@@ -56,7 +57,7 @@ final class OnCluster implements ParameterResolver, AfterTestExecutionCallback {
                     installation,
                     "%s-%d"
                         .formatted(
-                            context.getRequiredTestClass().getSimpleName().toLowerCase(),
+                            context.getRequiredTestClass().getSimpleName().toLowerCase(Locale.ROOT),
                             ROOMS.incrementAndGet()));
               } catch (IOException | SQLException failed) {
                 throw new IllegalStateException(failed);

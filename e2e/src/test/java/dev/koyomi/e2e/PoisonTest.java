@@ -2,10 +2,13 @@ package dev.koyomi.e2e;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import io.fabric8.kubernetes.api.model.apiextensions.v1.CustomResourceDefinition;
-import io.fabric8.kubernetes.api.model.apiextensions.v1.JSONSchemaProps;
-import io.fabric8.kubernetes.client.utils.Serialization;
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import com.fasterxml.jackson.databind.node.ArrayNode;
+import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.io.IOException;
+import java.util.List;
+import java.util.function.Consumer;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.ExtendWith;
 
@@ -16,21 +19,15 @@ final class PoisonTest {
 
   @Test
   void isStalledWhileItsNeighboursWork(Room room) throws IOException {
-    CustomResourceDefinition ours = definition(room);
-    CustomResourceDefinition newer = Serialization.clone(ours);
-    newer.getMetadata().setResourceVersion(null);
-    overlapPolicy(newer).getEnum().add(Serialization.unmarshal("\"Someday\"", com.fasterxml.jackson.databind.JsonNode.class));
-    room.client().resource(newer).update();
     Manifest poison =
         room.billing().named("from-the-future").with("spec: {overlap: {policy: Someday}}");
+    allow(room, policies -> policies.add("Someday"));
     try {
       Room.eventually().ignoreExceptions().until(() -> applied(room, poison));
     } finally {
-      overlapPolicy(newer).getEnum().removeLast();
-      room.client().resource(newer).update();
+      allow(room, policies -> policies.remove(policies.size() - 1));
     }
-    Billing neighbour = Billing.unguarded(room);
-    room.applyAndAwaitReady(neighbour.manifest());
+    Billing neighbour = Billing.unguarded(room).applied();
     room.installation().restartOperator();
 
     Room.eventually()
@@ -42,7 +39,6 @@ final class PoisonTest {
                     .asString()
                     .contains("spec.overlap.policy")
                     .contains("Someday"));
-    neighbour.applied();
     room.awaitSucceeded(room.fire(neighbour.manifest().cronJob(), Billing.thisMinute()));
     neighbour.awaitEnd();
     neighbour.assertTotals();
@@ -53,27 +49,22 @@ final class PoisonTest {
     return true;
   }
 
-  private static CustomResourceDefinition definition(Room room) {
-    return room.client()
-        .apiextensions()
-        .v1()
-        .customResourceDefinitions()
-        .withName(CRD)
-        .require();
-  }
-
-  private static JSONSchemaProps overlapPolicy(CustomResourceDefinition definition) {
-    return definition
-        .getSpec()
-        .getVersions()
-        .getFirst()
-        .getSchema()
-        .getOpenAPIV3Schema()
-        .getProperties()
-        .get("spec")
-        .getProperties()
-        .get("overlap")
-        .getProperties()
-        .get("policy");
+  /** Changes what the API server takes as a policy of overlap. */
+  private static void allow(Room room, Consumer<ArrayNode> change) {
+    JsonNode definition =
+        new ObjectMapper()
+            .valueToTree(
+                room.client()
+                    .apiextensions()
+                    .v1()
+                    .customResourceDefinitions()
+                    .withName(CRD)
+                    .require());
+    ((ObjectNode) definition.path("metadata")).remove(List.of("resourceVersion", "managedFields"));
+    change.accept(
+        (ArrayNode)
+            definition.at(
+                "/spec/versions/0/schema/openAPIV3Schema/properties/spec/properties/overlap/properties/policy/enum"));
+    room.client().resource(definition.toString()).update();
   }
 }

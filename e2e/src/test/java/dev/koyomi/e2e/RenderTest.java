@@ -4,15 +4,17 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
-import dev.koyomi.crds.plan.Manifests;
 import io.fabric8.kubernetes.api.model.HasMetadata;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.TreeMap;
 import java.util.stream.Collectors;
+import java.util.stream.Stream;
 import org.awaitility.Awaitility;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
@@ -41,10 +43,11 @@ final class RenderTest {
     Command.Ended rendered = room.installation().koyomi("render", file.toString());
     assertThat(rendered.status()).as(rendered.output()).isZero();
     Map<String, JsonNode> wanted =
-        Manifests.read(rendered.output()).stream()
+        Yaml.documents(rendered.output()).stream()
             .collect(
                 Collectors.toMap(
-                    object -> object.at("/kind").asText() + "/" + object.at("/metadata/name").asText(),
+                    object ->
+                        object.at("/kind").asText() + "/" + object.at("/metadata/name").asText(),
                     object -> object));
     Map<String, HasMetadata> found = room.objectsOf(manifest.name());
     assertThat(found.keySet()).containsExactlyInAnyOrderElementsOf(wanted.keySet());
@@ -53,13 +56,29 @@ final class RenderTest {
   }
 
   @Test
-  void aRestartedOperatorWritesNothing() {
+  void aRestartedOperatorWritesNothing() throws IOException {
     Map<String, String> before = versions();
+    List<String> logged = writes();
     room.installation().restartOperator();
     Awaitility.await()
         .during(AT_REST)
         .atMost(AT_REST.multipliedBy(2))
         .untilAsserted(() -> assertThat(versions()).isEqualTo(before));
+    assertThat(writes()).isEqualTo(logged);
+  }
+
+  /** Requests of the operator that the API server logged: also those that changed nothing. */
+  private static List<String> writes() throws IOException {
+    Optional<Path> log = room.installation().surroundings().auditLog();
+    if (log.isEmpty()) {
+      return List.of();
+    }
+    try (Stream<String> lines = Files.lines(log.get())) {
+      return lines
+          .filter(line -> line.contains("system:serviceaccount:" + Installation.NAMESPACE))
+          .filter(line -> line.contains("\"namespace\":\"" + room.namespace() + "\""))
+          .toList();
+    }
   }
 
   private static Map<String, String> versions() {

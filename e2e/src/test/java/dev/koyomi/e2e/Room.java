@@ -94,7 +94,11 @@ final class Room implements AutoCloseable {
   }
 
   void apply(Manifest manifest) {
-    client().resource(manifest.resource()).inNamespace(namespace).forceConflicts().serverSideApply();
+    client()
+        .resource(manifest.resource())
+        .inNamespace(namespace)
+        .forceConflicts()
+        .serverSideApply();
   }
 
   /** Applies, and waits until the operator has done all that follows from it. */
@@ -214,7 +218,8 @@ final class Room implements AutoCloseable {
         .flatMap(
             kind ->
                 kind.inNamespace(namespace).withLabel(SCHEDULE, batch).list().getItems().stream())
-        .forEach(found -> objects.put(found.getKind() + "/" + found.getMetadata().getName(), found));
+        .forEach(
+            found -> objects.put(found.getKind() + "/" + found.getMetadata().getName(), found));
     return objects;
   }
 

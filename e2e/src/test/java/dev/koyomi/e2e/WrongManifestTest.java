@@ -61,8 +61,7 @@ final class WrongManifestTest {
     }
     Room.eventually()
         .alias(manifest.name() + " is Stalled")
-        .until(
-            () -> Condition.of(room.batch(manifest.name()), "Stalled").status().equals("True"));
+        .until(() -> Condition.of(room.batch(manifest.name()), "Stalled").status().equals("True"));
     Condition stalled = Condition.of(room.batch(manifest.name()), "Stalled");
     return "Stalled, %s: %s".formatted(stalled.reason(), stalled.message());
   }
