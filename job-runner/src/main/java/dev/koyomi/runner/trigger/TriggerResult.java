@@ -1,0 +1,25 @@
+package dev.koyomi.runner.trigger;
+
+import dev.koyomi.runner.queue.RunState;
+import java.time.LocalDate;
+
+/** How a firing ended, for the exit code and the last line of the log. */
+public sealed interface TriggerResult {
+  /** This process selected; all targets are enqueued. */
+  record Dispatched(long run, LocalDate logicalDate, long selected, long duplicates, RunState state) implements TriggerResult {}
+
+  /** The occurrence had its run before, or got it from another process while we waited. */
+  record AlreadyDispatched(long run, RunState state) implements TriggerResult {}
+
+  /** The run is recorded as skipped. */
+  record Skipped(long run, String message) implements TriggerResult {}
+
+  /** The run is Failed and stays so until the definition or the data changes. */
+  record Refused(long run, String message) implements TriggerResult {}
+
+  /** Nothing was decided; the same command may succeed later. */
+  record TryAgain(String message) implements TriggerResult {}
+
+  /** The selection failed for a reason that may or may not pass. */
+  record Failed(long run, String message) implements TriggerResult {}
+}

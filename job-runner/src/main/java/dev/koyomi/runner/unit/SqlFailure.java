@@ -1,0 +1,76 @@
+package dev.koyomi.runner.unit;
+
+import dev.koyomi.runner.queue.JobFailure;
+import dev.koyomi.runner.queue.Slices;
+import java.sql.SQLException;
+import java.time.Duration;
+import java.util.Objects;
+import java.util.Set;
+import org.postgresql.util.PSQLException;
+import org.postgresql.util.ServerErrorMessage;
+
+/** Reads a Unit's SQL error: whose fault it is, and what a person should read. Classes: PostgreSQL manual, Appendix A. */
+final class SqlFailure {
+  /** serialization_failure, deadlock_detected, lock_not_available: the same work may succeed at once. */
+  private static final Set<String> COLLISIONS = Set.of("40001", "40P01", "55P03");
+
+  private static final String QUERY_CANCELED = "57014";
+  private static final int LONGEST_MESSAGE = 2000;
+
+  private SqlFailure() {}
+
+  static boolean collision(SQLException e) {
+    return COLLISIONS.contains(state(e));
+  }
+
+  /** The server became a read-only one behind our back: waiting helps, and no attempt is counted. */
+  static boolean readOnlyServer(SQLException e) {
+    return state(e).equals("25006");
+  }
+
+  static Ending.Failed ending(SQLException e, Duration timeout) {
+    String state = state(e);
+    if (state.equals(QUERY_CANCELED)) {
+      return tooSlow(timeout);
+    }
+    if (state.equals(Slices.UNIT_COMMITTED)) {
+      return new Ending.Failed(
+          new JobFailure(
+              "UnitCommitted",
+              "the Unit ended its transaction by itself, so its writes are committed without the queue's; remove that from the Unit and check this target by hand",
+              JobFailure.Kind.Dead),
+          false);
+    }
+    return new Ending.Failed(new JobFailure(state.isEmpty() ? "SqlError" : state, words(e), JobFailure.Kind.Dead), true);
+  }
+
+  static Ending.Failed tooSlow(Duration timeout) {
+    return new Ending.Failed(
+        new JobFailure(
+            "Timeout",
+            "the Unit took longer than spec.unit.timeout = %s and was rolled back".formatted(text(timeout)),
+            JobFailure.Kind.Dead),
+        true);
+  }
+
+  private static String text(Duration duration) {
+    return duration.toMillis() % 1000 == 0 ? duration.toSeconds() + "s" : duration.toMillis() + "ms";
+  }
+
+  private static String words(SQLException e) {
+    String message =
+        e instanceof PSQLException server && server.getServerErrorMessage() != null
+            ? words(Objects.requireNonNull(server.getServerErrorMessage()))
+            : Objects.requireNonNullElse(e.getMessage(), e.toString());
+    return message.length() <= LONGEST_MESSAGE ? message : message.substring(0, LONGEST_MESSAGE) + "…";
+  }
+
+  private static String words(ServerErrorMessage error) {
+    String message = Objects.requireNonNullElse(error.getMessage(), "error without a message");
+    return error.getDetail() == null ? message : message + " (" + error.getDetail() + ")";
+  }
+
+  private static String state(SQLException e) {
+    return Objects.requireNonNullElse(e.getSQLState(), "");
+  }
+}

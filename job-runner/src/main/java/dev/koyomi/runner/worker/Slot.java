@@ -1,0 +1,182 @@
+package dev.koyomi.runner.worker;
+
+import dev.koyomi.runner.queue.LeasedSlice;
+import dev.koyomi.runner.queue.Slices;
+import dev.koyomi.runner.unit.Ending;
+import java.sql.Connection;
+import java.sql.PreparedStatement;
+import java.sql.SQLException;
+import java.time.Duration;
+import java.util.Collections;
+import java.util.List;
+import java.util.Optional;
+import java.util.concurrent.atomic.AtomicLong;
+import java.util.function.LongSupplier;
+import javax.sql.DataSource;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/** One thread with one connection: leases a slice, works its jobs in order, looks for the next. */
+final class Slot implements Runnable {
+  private static final Logger LOG = LoggerFactory.getLogger(Slot.class);
+
+  /** Shortest wait before an idle process looks again: work that is ready but not to be had is just being taken. */
+  private static final Duration BREATH = Duration.ofMillis(20);
+
+  /** Longest wait before an idle process looks again. */
+  private static final Duration POLL = Duration.ofMillis(500);
+
+  private static final Duration AFTER_SURPRISE = Duration.ofSeconds(1);
+  private static final Duration IDLE_GRACE = Duration.ofSeconds(10);
+
+  /** So often at least a lease ignores the mark: work that became ready behind it must not wait for it. */
+  private static final long NANOS_UNDER_MARK = Duration.ofSeconds(5).toNanos();
+
+  /** What the slots of a process share. */
+  record Shared(
+      DataSource database,
+      Slices slices,
+      int batchId,
+      Membership membership,
+      Execution execution,
+      Lookout lookout,
+      Outage outage,
+      EndRule endRule,
+      Duration unitTimeout,
+      LongSupplier nanoTime) {}
+
+  private final Shared shared;
+  private final AtomicLong movedAt;
+
+  private long mark;
+  private long markSince;
+  private @Nullable LeasedSlice unsettled;
+
+  Slot(Shared shared) {
+    this.shared = shared;
+    this.movedAt = new AtomicLong(shared.nanoTime.getAsLong());
+    this.markSince = movedAt.get();
+  }
+
+  /** When the slot last came round its loop or ended a job, in {@code System.nanoTime()}. */
+  long movedAt() {
+    return movedAt.get();
+  }
+
+  @Override
+  public void run() {
+    while (!shared.lookout.closed()) {
+      try (Connection connection = shared.database.getConnection()) {
+        connection.setAutoCommit(true);
+        settle(connection);
+        limitStatements(connection);
+        shared.outage.succeeded();
+        workWhileConnected(connection);
+        return;
+      } catch (SQLException e) {
+        pause(shared.outage.failed(e));
+      } catch (InterruptedException e) {
+        Thread.currentThread().interrupt();
+        return;
+      } catch (RuntimeException e) {
+        // The last edge: a slot that ended silently would leave its process half dead.
+        LOG.atError().setCause(e).log("a slot failed in a way nobody foresaw; its jobs go back to the queue and it goes on");
+        pause(AFTER_SURPRISE);
+      }
+    }
+  }
+
+  /** A lost process must not keep locks: the server ends what stands still in a transaction. */
+  private void limitStatements(Connection connection) throws SQLException {
+    try (PreparedStatement statement =
+        connection.prepareStatement(
+            "select set_config('statement_timeout', ?, false), set_config('idle_in_transaction_session_timeout', ?, false)")) {
+      statement.setString(1, Long.toString(shared.unitTimeout.toMillis()));
+      statement.setString(2, Long.toString(shared.unitTimeout.plus(IDLE_GRACE).toMillis()));
+      statement.execute();
+    }
+  }
+
+  /** Returns when the slot's work is over; raises when the connection is. */
+  private void workWhileConnected(Connection connection) throws SQLException, InterruptedException {
+    while (!shared.lookout.closed()) {
+      move();
+      Optional<LeasedSlice> slice = lease(connection);
+      if (slice.isPresent()) {
+        shared.lookout.announce();
+        work(connection, slice.get());
+      } else if (shared.endRule.over(connection, shared.batchId)) {
+        shared.lookout.announce();
+        return;
+      } else {
+        Duration due = shared.slices.untilNextDue(connection, shared.batchId).orElse(POLL);
+        shared.lookout.awaitNews(Collections.max(List.of(BREATH, Collections.min(List.of(due, POLL)))));
+      }
+    }
+  }
+
+  private Optional<LeasedSlice> lease(Connection connection) throws SQLException {
+    long now = shared.nanoTime.getAsLong();
+    if (now - markSince > NANOS_UNDER_MARK) {
+      mark = 0;
+    }
+    Optional<LeasedSlice> slice = shared.slices.lease(connection, shared.batchId, shared.membership.id(), mark);
+    if (slice.isEmpty() && mark > 0) {
+      mark = 0;
+      slice = shared.slices.lease(connection, shared.batchId, shared.membership.id(), mark);
+    }
+    if (mark == 0) {
+      markSince = now;
+    }
+    slice.ifPresent(leased -> mark = leased.id());
+    return slice;
+  }
+
+  private void work(Connection connection, LeasedSlice slice) throws SQLException {
+    unsettled = slice;
+    for (int at = slice.position(); at < slice.stop(); at++) {
+      if (shared.lookout.closed()) {
+        settle(connection);
+        return;
+      }
+      Ending ending = shared.execution.run(connection, slice, at);
+      move();
+      switch (ending) {
+        case Ending.Done _, Ending.Skipped _, Ending.Failed _ -> {}
+        case Ending.Fenced _ -> {
+          settle(connection);
+          return;
+        }
+        case Ending.Disconnected(SQLException cause) -> throw cause;
+      }
+    }
+    unsettled = null;
+    connection.setAutoCommit(true);
+    shared.slices.finish(connection, slice.run());
+  }
+
+  /** Gives back what this slot may still hold: after a stop, a fence or a lost connection. Does nothing when it holds nothing. */
+  private void settle(Connection connection) throws SQLException {
+    @Nullable LeasedSlice held = unsettled;
+    if (held != null) {
+      connection.setAutoCommit(true);
+      shared.slices.giveBack(connection, held);
+      shared.slices.finish(connection, held.run());
+      unsettled = null;
+    }
+  }
+
+  private void move() {
+    movedAt.set(shared.nanoTime.getAsLong());
+  }
+
+  private void pause(Duration wait) {
+    move();
+    try {
+      shared.lookout.awaitClose(wait);
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+    }
+  }
+}
