@@ -18,17 +18,20 @@ public final class Batches {
   public record Batch(int id, String name, long generation, String definition) {}
 
   /**
-   * Makes a batch known or takes its new definition; new and changed schedule entries get the present instant as
-   * watermark.
+   * Makes a batch known or takes its new definition; new and changed schedule entries get the
+   * present instant as watermark.
    *
    * @param incarnation tells an object from a later one of the same name, such as its uid
-   * @return false when the queue knows a newer generation of the same object, and nothing was changed
+   * @return false when the queue knows a newer generation of the same object, and nothing was
+   *     changed
    */
   public boolean register(String batch, String incarnation, long generation, String definition) {
     return jdbi.withHandle(
         handle ->
             handle
-                .createQuery("select koyomi.register(:batch, :incarnation, :generation, cast(:definition as jsonb))")
+                .createQuery(
+                    "select koyomi.register(:batch, :incarnation, :generation, cast(:definition as"
+                        + " jsonb))")
                 .bind("batch", batch)
                 .bind("incarnation", incarnation)
                 .bind("generation", generation)
@@ -41,18 +44,31 @@ public final class Batches {
     return jdbi.withHandle(
         handle ->
             handle
-                .createQuery("select id, name, generation, definition::text as definition from koyomi.batch where name = :name")
+                .createQuery(
+                    "select id, name, generation, definition::text as definition from koyomi.batch"
+                        + " where name = :name")
                 .bind("name", name)
-                .map((row, _) -> new Batch(row.getInt("id"), row.getString("name"), row.getLong("generation"), row.getString("definition")))
+                .map(
+                    (row, _) ->
+                        new Batch(
+                            row.getInt("id"),
+                            row.getString("name"),
+                            row.getLong("generation"),
+                            row.getString("definition")))
                 .findOne());
   }
 
-  /** Names of the batches that a person may mean: {@code namespace/name} itself, or a name that stands in some namespace. */
+  /**
+   * Names of the batches that a person may mean: {@code namespace/name} itself, or a name that
+   * stands in some namespace.
+   */
   public List<String> matching(String name) {
     return jdbi.withHandle(
         handle ->
             handle
-                .createQuery("select name from koyomi.batch where name = :name or split_part(name, '/', 2) = :name order by name")
+                .createQuery(
+                    "select name from koyomi.batch where name = :name or split_part(name, '/', 2) ="
+                        + " :name order by name")
                 .bind("name", name)
                 .mapTo(String.class)
                 .list());
@@ -64,7 +80,9 @@ public final class Batches {
         jdbi.withHandle(
             handle ->
                 handle
-                    .createQuery("select watermark from koyomi.entry where batch_id = :batchId and name = :entry")
+                    .createQuery(
+                        "select watermark from koyomi.entry where batch_id = :batchId and name ="
+                            + " :entry")
                     .bind("batchId", batchId)
                     .bind("entry", entry)
                     .mapTo(Instant.class)

@@ -8,7 +8,8 @@ import org.jspecify.annotations.Nullable;
 /**
  * What fires: a slot of the timetable, or a request by a person or another system.
  *
- * @param request empty for a slot; otherwise what makes the request unique, such as {@code namespace/job-name}
+ * @param request empty for a slot; otherwise what makes the request unique, such as {@code
+ *     namespace/job-name}
  * @param entry the schedule entry of a slot
  * @param exclusive whether the run may not be open beside another exclusive one of the batch
  * @param selectTimeout after twice this time without a selector the selection counts as abandoned

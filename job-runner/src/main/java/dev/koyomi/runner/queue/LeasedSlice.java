@@ -5,7 +5,8 @@ import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Jobs in the hands of one slot, until it has worked them all, gives the rest back or loses the lease.
+ * Jobs in the hands of one slot, until it has worked them all, gives the rest back or loses the
+ * lease.
  *
  * @param lease random token of this lease
  * @param position cursor at the time of the lease

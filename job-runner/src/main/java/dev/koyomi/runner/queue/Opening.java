@@ -4,7 +4,10 @@ import java.time.LocalDate;
 
 /** What became of an attempt to open a run. */
 public sealed interface Opening {
-  /** The run is ours to select, under this token; the logical date is the one that was written when it was first opened. */
+  /**
+   * The run is ours to select, under this token; the logical date is the one that was written when
+   * it was first opened.
+   */
   record Select(long run, long token, LocalDate logicalDate) implements Opening {}
 
   /** Another process, alive, selects for this run. */

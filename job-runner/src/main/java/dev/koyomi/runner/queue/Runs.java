@@ -21,10 +21,17 @@ public final class Runs {
     this.random = random;
   }
 
-  private record Existing(long id, RunState state, LocalDate logicalDate, @Nullable String reason, boolean selected, boolean selectorAlive) {}
+  private record Existing(
+      long id,
+      RunState state,
+      LocalDate logicalDate,
+      @Nullable String reason,
+      boolean selected,
+      boolean selectorAlive) {}
 
   /**
-   * Opens the run of a firing, takes over the selection of a selector that died, or says why there is nothing to select.
+   * Opens the run of a firing, takes over the selection of a selector that died, or says why there
+   * is nothing to select.
    *
    * @param selector the worker row of the calling process
    */
@@ -36,7 +43,8 @@ public final class Runs {
           return opening.get();
         }
       } catch (UnableToExecuteStatementException e) {
-        if (!(e.getCause() instanceof SQLException cause) || !UNIQUE_VIOLATION.equals(cause.getSQLState())) {
+        if (!(e.getCause() instanceof SQLException cause)
+            || !UNIQUE_VIOLATION.equals(cause.getSQLState())) {
           throw e;
         }
         // Another run of the batch was opened between our look and our write: look again.
@@ -51,7 +59,10 @@ public final class Runs {
             existing(handle, firing)
                 .<Opening>map(run -> new Opening.AlreadyDispatched(run.id, run.state))
                 .or(() -> insertSkipped(handle, firing, reason, message))
-                .or(() -> existing(handle, firing).map(run -> new Opening.AlreadyDispatched(run.id, run.state)))
+                .or(
+                    () ->
+                        existing(handle, firing)
+                            .map(run -> new Opening.AlreadyDispatched(run.id, run.state)))
                 .orElseThrow());
   }
 
@@ -76,7 +87,10 @@ public final class Runs {
     Optional<Existing> existing = existing(handle, firing);
     if (existing.isEmpty()) {
       return openExclusiveRun(handle, firing.batchId())
-          .flatMap(open -> insertSkipped(handle, firing, "Overlap", "run " + open + " of this batch is not over yet"));
+          .flatMap(
+              open ->
+                  insertSkipped(
+                      handle, firing, "Overlap", "run " + open + " of this batch is not over yet"));
     }
     Existing run = existing.get();
     if (run.state == RunState.Selecting) {
@@ -94,7 +108,8 @@ public final class Runs {
     return "SelectionAbandoned".equals(run.reason) || (firing.byPerson() && !run.selected);
   }
 
-  private static Optional<Long> insertSelecting(Handle handle, Firing firing, long selector, long token) {
+  private static Optional<Long> insertSelecting(
+      Handle handle, Firing firing, long selector, long token) {
     return handle
         .createQuery(
             """
@@ -112,7 +127,8 @@ public final class Runs {
         .findOne();
   }
 
-  private static Optional<Opening> insertSkipped(Handle handle, Firing firing, String reason, String message) {
+  private static Optional<Opening> insertSkipped(
+      Handle handle, Firing firing, String reason, String message) {
     return handle
         .createQuery(
             """
@@ -156,14 +172,20 @@ public final class Runs {
 
   private static Optional<Long> openExclusiveRun(Handle handle, int batchId) {
     return handle
-        .createQuery("select id from koyomi.run where batch_id = :batchId and exclusive and state in ('Selecting', 'Running')")
+        .createQuery(
+            "select id from koyomi.run where batch_id = :batchId and exclusive and state in"
+                + " ('Selecting', 'Running')")
         .bind("batchId", batchId)
         .mapTo(Long.class)
         .findOne();
   }
 
-  /** A new token first, then the chunks: whoever still writes under the old token cannot commit any more. */
-  private static Optional<Opening> takeOver(Handle handle, Existing run, long selector, long token) {
+  /**
+   * A new token first, then the chunks: whoever still writes under the old token cannot commit any
+   * more.
+   */
+  private static Optional<Opening> takeOver(
+      Handle handle, Existing run, long selector, long token) {
     int taken =
         handle
             .createUpdate(
@@ -180,12 +202,17 @@ public final class Runs {
     if (taken == 0) {
       return Optional.empty();
     }
-    handle.createUpdate("delete from koyomi.chunk where run_id = :run").bind("run", run.id).execute();
+    handle
+        .createUpdate("delete from koyomi.chunk where run_id = :run")
+        .bind("run", run.id)
+        .execute();
     return Optional.of(new Opening.Select(run.id, token, run.logicalDate));
   }
 
-  private static Optional<Opening> reopen(Handle handle, Existing run, Firing firing, long selector, long token) {
-    // NOT EXISTS keeps the unique index from raising in the usual case; the index still decides the race.
+  private static Optional<Opening> reopen(
+      Handle handle, Existing run, Firing firing, long selector, long token) {
+    // NOT EXISTS keeps the unique index from raising in the usual case; the index still decides the
+    // race.
     int opened =
         handle
             .createUpdate(

@@ -20,8 +20,9 @@ import org.jspecify.annotations.Nullable;
 /**
  * Writes the chunks of one selection and makes its jobs visible: all of them or none.
  *
- * <p>The data never leaves the server: one {@code INSERT … SELECT} around the user's query. Chunks carry the selector's
- * token, and every transaction that writes them ends by checking that the token is still the run's.
+ * <p>The data never leaves the server: one {@code INSERT … SELECT} around the user's query. Chunks
+ * carry the selector's token, and every transaction that writes them ends by checking that the
+ * token is still the run's.
  */
 public final class Selection {
   private final long run;
@@ -35,7 +36,10 @@ public final class Selection {
   /** What was selected: distinct targets, and rows that named a target a second time. */
   public record Counts(long selected, long duplicates) {}
 
-  /** The selection cannot be dispatched, for a reason that only a change of the definition or the data removes. */
+  /**
+   * The selection cannot be dispatched, for a reason that only a change of the definition or the
+   * data removes.
+   */
   public static final class Refused extends Exception {
     private static final long serialVersionUID = 1L;
     private final String reason;
@@ -68,7 +72,8 @@ public final class Selection {
     try {
       setTimeout(connection, plan.trigger().timeout());
       int maxJobs = plan.trigger().maxJobs();
-      Insert insert = new Insert(run, token, plan.trigger().sql().statements().getFirst(), values, maxJobs);
+      Insert insert =
+          new Insert(run, token, plan.trigger().sql().statements().getFirst(), values, maxJobs);
       String payload = payload(connection, insert, plan.unit().sql().parameters());
       insert.execute(connection, payload, "target");
       Counted counted = count(connection);
@@ -90,9 +95,13 @@ public final class Selection {
     }
   }
 
-  /** Makes the jobs of the selection visible and sets the run Running; ends it when there are none. */
-  public void dispatch(Connection connection, Counts counts, boolean failWhenEmpty) throws SQLException {
-    try (PreparedStatement statement = connection.prepareStatement("select koyomi.dispatch(?, ?, ?, ?, ?)")) {
+  /**
+   * Makes the jobs of the selection visible and sets the run Running; ends it when there are none.
+   */
+  public void dispatch(Connection connection, Counts counts, boolean failWhenEmpty)
+      throws SQLException {
+    try (PreparedStatement statement =
+        connection.prepareStatement("select koyomi.dispatch(?, ?, ?, ?, ?)")) {
       statement.setLong(1, run);
       statement.setLong(2, token);
       statement.setLong(3, counts.selected);
@@ -104,7 +113,8 @@ public final class Selection {
 
   /** Ends the run as Failed, unless somebody else selects by now. */
   public void fail(Connection connection, String reason, String message) throws SQLException {
-    try (PreparedStatement statement = connection.prepareStatement("select koyomi.fail_selection(?, ?, ?, ?)")) {
+    try (PreparedStatement statement =
+        connection.prepareStatement("select koyomi.fail_selection(?, ?, ?, ?)")) {
       statement.setLong(1, run);
       statement.setLong(2, token);
       statement.setString(3, reason);
@@ -116,7 +126,9 @@ public final class Selection {
   /** Notes why this attempt ended; the run stays Selecting for the one who comes after. */
   public void note(Connection connection, String message) throws SQLException {
     try (PreparedStatement statement =
-        connection.prepareStatement("update koyomi.run set message = ? where id = ? and state = 'Selecting' and selector_token = ?")) {
+        connection.prepareStatement(
+            "update koyomi.run set message = ? where id = ? and state = 'Selecting' and"
+                + " selector_token = ?")) {
       statement.setString(1, message);
       statement.setLong(2, run);
       statement.setLong(3, token);
@@ -125,14 +137,16 @@ public final class Selection {
   }
 
   private static void setTimeout(Connection connection, Duration timeout) throws SQLException {
-    try (PreparedStatement statement = connection.prepareStatement("select set_config('statement_timeout', ?, true)")) {
+    try (PreparedStatement statement =
+        connection.prepareStatement("select set_config('statement_timeout', ?, true)")) {
       statement.setString(1, Long.toString(timeout.toMillis()));
       statement.execute();
     }
   }
 
   /** SQL that makes the payload of row {@code t}: an object of all columns but the key. */
-  private static String payload(Connection connection, Insert insert, Set<String> needed) throws SQLException, Refused {
+  private static String payload(Connection connection, Insert insert, Set<String> needed)
+      throws SQLException, Refused {
     List<String> columns = new ArrayList<>();
     try (PreparedStatement statement = connection.prepareStatement(insert.trigger.text())) {
       insert.bind(statement, 1);
@@ -144,21 +158,33 @@ public final class Selection {
     if (!columns.contains("key")) {
       throw new Refused(
           "KeyMissing",
-          "spec.trigger.sql: the query has no column \"key\" that identifies the target; add one, such as: SELECT id AS key, …");
+          "spec.trigger.sql: the query has no column \"key\" that identifies the target; add one,"
+              + " such as: SELECT id AS key, …");
     }
-    List<String> others = columns.stream().filter(column -> !column.equals("key")).map(Selection::quoted).toList();
-    if (others.size() != columns.size() - 1 || others.stream().distinct().count() != others.size()) {
+    List<String> others =
+        columns.stream().filter(column -> !column.equals("key")).map(Selection::quoted).toList();
+    if (others.size() != columns.size() - 1
+        || others.stream().distinct().count() != others.size()) {
       throw new Refused(
-          "ColumnTwice", "spec.trigger.sql: two columns of the query have the same name; give each its own with AS");
+          "ColumnTwice",
+          "spec.trigger.sql: two columns of the query have the same name; give each its own with"
+              + " AS");
     }
-    List<String> missing = needed.stream().filter(name -> name.equals("key") || !columns.contains(name)).sorted().toList();
+    List<String> missing =
+        needed.stream()
+            .filter(name -> name.equals("key") || !columns.contains(name))
+            .sorted()
+            .toList();
     if (!missing.isEmpty()) {
       throw new Refused(
           "ParameterWithoutColumn",
           "spec.unit.sql uses :%s, but spec.trigger.sql has no column of that name beside \"key\"; it has: %s"
               .formatted(
                   String.join(", :", missing),
-                  columns.stream().filter(column -> !column.equals("key")).sorted().collect(Collectors.joining(", "))));
+                  columns.stream()
+                      .filter(column -> !column.equals("key"))
+                      .sorted()
+                      .collect(Collectors.joining(", "))));
     }
     return others.isEmpty()
         ? "'{}'::jsonb"
@@ -173,7 +199,8 @@ public final class Selection {
       "(select distinct on (key) n, key, payload from target order by key, n)";
 
   /** The user's query and how it becomes chunks. */
-  private record Insert(long run, long token, SqlText.Statement trigger, Map<String, String> values, int maxJobs) {
+  private record Insert(
+      long run, long token, SqlText.Statement trigger, Map<String, String> values, int maxJobs) {
 
     void execute(Connection connection, String payload, String targets) throws SQLException {
       String sql =
@@ -203,7 +230,10 @@ public final class Selection {
       }
     }
 
-    /** Binds the trigger's parameters untyped, so that each takes the type of its place; returns the next number. */
+    /**
+     * Binds the trigger's parameters untyped, so that each takes the type of its place; returns the
+     * next number.
+     */
     int bind(PreparedStatement statement, int first) throws SQLException {
       int at = first;
       for (String parameter : trigger.parameters()) {
@@ -225,13 +255,17 @@ public final class Selection {
       if (withoutKey > 0) {
         throw new Refused(
             "KeyIsNull",
-            "spec.trigger.sql: the column \"key\" is null in %d of %d rows; every target needs one".formatted(withoutKey, rows));
+            "spec.trigger.sql: the column \"key\" is null in %d of %d rows; every target needs one"
+                .formatted(withoutKey, rows));
       }
       return new Counts(keys, rows - keys);
     }
   }
 
-  /** Counts keys by their 64-bit hash: a collision only leads to the slower way, which compares the keys themselves. */
+  /**
+   * Counts keys by their 64-bit hash: a collision only leads to the slower way, which compares the
+   * keys themselves.
+   */
   private Counted count(Connection connection) throws SQLException {
     try (PreparedStatement statement =
         connection.prepareStatement(
@@ -251,7 +285,8 @@ public final class Selection {
 
   private void deleteChunks(Connection connection) throws SQLException {
     try (PreparedStatement statement =
-        connection.prepareStatement("delete from koyomi.chunk where run_id = ? and selector_token = ?")) {
+        connection.prepareStatement(
+            "delete from koyomi.chunk where run_id = ? and selector_token = ?")) {
       statement.setLong(1, run);
       statement.setLong(2, token);
       statement.executeUpdate();
@@ -259,7 +294,8 @@ public final class Selection {
   }
 
   private void hold(Connection connection) throws SQLException {
-    try (PreparedStatement statement = connection.prepareStatement("select koyomi.hold_selection(?, ?)")) {
+    try (PreparedStatement statement =
+        connection.prepareStatement("select koyomi.hold_selection(?, ?)")) {
       statement.setLong(1, run);
       statement.setLong(2, token);
       statement.execute();

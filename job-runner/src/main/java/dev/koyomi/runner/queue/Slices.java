@@ -18,7 +18,10 @@ import java.util.Optional;
 import java.util.random.RandomGenerator;
 import org.jspecify.annotations.Nullable;
 
-/** Leases slices and ends what happens to their jobs; each method is a transaction of its own on the given connection. */
+/**
+ * Leases slices and ends what happens to their jobs; each method is a transaction of its own on the
+ * given connection.
+ */
 public final class Slices {
   // Numbers keep their digits: a numeric payload column must reach the Unit as it left the trigger.
   private static final ObjectMapper JSON =
@@ -33,11 +36,13 @@ public final class Slices {
   /**
    * Leases the oldest ready slice of a batch whose number is not below the mark.
    *
-   * <p>The worker's own row is locked first, so that a worker that is being declared lost cannot lease any more; it is
-   * not touched while nothing is ready, so that an idle worker writes nothing. The choice is kept in a MATERIALIZED CTE:
-   * otherwise the planner may run it more than once.
+   * <p>The worker's own row is locked first, so that a worker that is being declared lost cannot
+   * lease any more; it is not touched while nothing is ready, so that an idle worker writes
+   * nothing. The choice is kept in a MATERIALIZED CTE: otherwise the planner may run it more than
+   * once.
    */
-  public Optional<LeasedSlice> lease(Connection connection, int batchId, long worker, long mark) throws SQLException {
+  public Optional<LeasedSlice> lease(Connection connection, int batchId, long worker, long mark)
+      throws SQLException {
     long lease = random.nextLong();
     try (PreparedStatement statement =
         connection.prepareStatement(
@@ -101,7 +106,10 @@ public final class Slices {
     }
   }
 
-  /** Time until the next slice of the batch that nobody holds is due, zero when it is; empty when there is none. */
+  /**
+   * Time until the next slice of the batch that nobody holds is due, zero when it is; empty when
+   * there is none.
+   */
   public Optional<Duration> untilNextDue(Connection connection, int batchId) throws SQLException {
     try (PreparedStatement statement =
         connection.prepareStatement(
@@ -118,9 +126,13 @@ public final class Slices {
     }
   }
 
-  /** Hands the jobs that were not worked back to the queue; nothing happens when the lease is no longer ours. */
+  /**
+   * Hands the jobs that were not worked back to the queue; nothing happens when the lease is no
+   * longer ours.
+   */
   public void giveBack(Connection connection, LeasedSlice slice) throws SQLException {
-    try (PreparedStatement statement = connection.prepareStatement("select koyomi.give_back(?, ?)")) {
+    try (PreparedStatement statement =
+        connection.prepareStatement("select koyomi.give_back(?, ?)")) {
       statement.setLong(1, slice.id());
       statement.setLong(2, slice.lease());
       statement.execute();
@@ -133,10 +145,16 @@ public final class Slices {
    * @param retryAfter null: the job needs a person
    * @throws SQLException with state {@link #FENCED} when the slice is no longer as leased
    */
-  public void fail(Connection connection, LeasedSlice slice, int at, JobFailure failure, @Nullable Duration retryAfter)
+  public void fail(
+      Connection connection,
+      LeasedSlice slice,
+      int at,
+      JobFailure failure,
+      @Nullable Duration retryAfter)
       throws SQLException {
     try (PreparedStatement statement =
-        connection.prepareStatement("select koyomi.fail_job(?, ?, ?, ?, ?, ?, make_interval(secs => ?))")) {
+        connection.prepareStatement(
+            "select koyomi.fail_job(?, ?, ?, ?, ?, ?, make_interval(secs => ?))")) {
       statement.setLong(1, slice.id());
       statement.setLong(2, slice.lease());
       statement.setInt(3, at);
@@ -152,9 +170,13 @@ public final class Slices {
     }
   }
 
-  /** After a slice's end: makes the retries of its run and closes the run when nothing of it is left. */
+  /**
+   * After a slice's end: makes the retries of its run and closes the run when nothing of it is
+   * left.
+   */
   public void finish(Connection connection, long run) throws SQLException {
-    try (PreparedStatement statement = connection.prepareStatement("select koyomi.cut_retries(?, 'infinity')")) {
+    try (PreparedStatement statement =
+        connection.prepareStatement("select koyomi.cut_retries(?, 'infinity')")) {
       statement.setLong(1, run);
       statement.execute();
     }

@@ -2,7 +2,10 @@ package dev.koyomi.runner.queue;
 
 import org.jdbi.v3.core.Jdbi;
 
-/** The processes that lease or select, by their rows; a row that was declared lost never comes back to life. */
+/**
+ * The processes that lease or select, by their rows; a row that was declared lost never comes back
+ * to life.
+ */
 public final class Workers {
   private final Jdbi jdbi;
 
@@ -44,7 +47,9 @@ public final class Workers {
     jdbi.useHandle(
         handle ->
             handle
-                .createUpdate("update koyomi.worker set stopped_at = koyomi.now() where id = :worker and stopped_at is null")
+                .createUpdate(
+                    "update koyomi.worker set stopped_at = koyomi.now() where id = :worker and"
+                        + " stopped_at is null")
                 .bind("worker", worker)
                 .execute());
   }
@@ -52,6 +57,9 @@ public final class Workers {
   /** Declares every worker lost. Only for who knows that no other process uses this database. */
   public void declareAllLost() {
     jdbi.useHandle(
-        handle -> handle.execute("update koyomi.worker set lost_at = koyomi.now() where stopped_at is null and lost_at is null"));
+        handle ->
+            handle.execute(
+                "update koyomi.worker set lost_at = koyomi.now() where stopped_at is null and"
+                    + " lost_at is null"));
   }
 }

@@ -1,6 +1,6 @@
 /**
- * The tables as verbs: open, select, dispatch, lease, advance, fail, give back, redrive. The only writer of queue rows;
- * knows nothing of what a Unit does.
+ * The tables as verbs: open, select, dispatch, lease, advance, fail, give back, redrive. The only
+ * writer of queue rows; knows nothing of what a Unit does.
  */
 @NullMarked
 package dev.koyomi.runner.queue;

@@ -14,7 +14,10 @@ public sealed interface Fired {
    */
   record Slot(Instant occurrence, String cronJob) implements Fired {}
 
-  /** A person fired a slot of the timetable: neither watermark nor an earlier failed selection stands in the way. */
+  /**
+   * A person fired a slot of the timetable: neither watermark nor an earlier failed selection
+   * stands in the way.
+   */
   record SlotByPerson(Instant occurrence) implements Fired {}
 
   /**
@@ -28,8 +31,9 @@ public sealed interface Fired {
   /**
    * Reads what fired from the name of the Kubernetes Job.
    *
-   * <p>The CronJob controller names a Job {@code <CronJob>-<minutes since 1970 UTC>} (Kubernetes, pkg/controller/cronjob,
-   * getJobName); a Job of any other name was made by hand, such as with {@code kubectl create job --from}.
+   * <p>The CronJob controller names a Job {@code <CronJob>-<minutes since 1970 UTC>} (Kubernetes,
+   * pkg/controller/cronjob, getJobName); a Job of any other name was made by hand, such as with
+   * {@code kubectl create job --from}.
    *
    * @param now instant of a request that is seen for the first time
    */

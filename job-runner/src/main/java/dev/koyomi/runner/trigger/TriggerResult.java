@@ -6,7 +6,8 @@ import java.time.LocalDate;
 /** How a firing ended, for the exit code and the last line of the log. */
 public sealed interface TriggerResult {
   /** This process selected; all targets are enqueued. */
-  record Dispatched(long run, LocalDate logicalDate, long selected, long duplicates, RunState state) implements TriggerResult {}
+  record Dispatched(long run, LocalDate logicalDate, long selected, long duplicates, RunState state)
+      implements TriggerResult {}
 
   /** The occurrence had its run before, or got it from another process while we waited. */
   record AlreadyDispatched(long run, RunState state) implements TriggerResult {}

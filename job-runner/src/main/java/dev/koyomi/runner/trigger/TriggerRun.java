@@ -21,7 +21,6 @@ import java.time.Instant;
 import java.time.LocalDate;
 import java.util.Map;
 import java.util.Optional;
-import java.util.random.RandomGenerator;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -35,7 +34,10 @@ public final class TriggerRun {
   private final String pod;
   private final Pause pause;
 
-  /** How the trigger waits between two looks at a run that another process selects, or two tries to reach the database. */
+  /**
+   * How the trigger waits between two looks at a run that another process selects, or two tries to
+   * reach the database.
+   */
   public interface Pause {
     void await(Duration duration) throws InterruptedException;
 
@@ -69,7 +71,10 @@ public final class TriggerRun {
         if (attempt == CONNECT_TRIES) {
           return new TriggerResult.TryAgain(sentence);
         }
-        LOG.atWarn().addKeyValue("attempt", attempt).addKeyValue("cause", sentence).log("trying again");
+        LOG.atWarn()
+            .addKeyValue("attempt", attempt)
+            .addKeyValue("cause", sentence)
+            .log("trying again");
         pause.await(Duration.ofMillis(250L << attempt));
       }
     }
@@ -80,7 +85,8 @@ public final class TriggerRun {
     Optional<Batches.Batch> batch = batches.find(plan.batch().toString());
     if (batch.isEmpty()) {
       return new TriggerResult.TryAgain(
-          "The batch %s is not registered in this database yet; the operator (or `koyomi dev`) does that.".formatted(plan.batch()));
+          "The batch %s is not registered in this database yet; the operator (or `koyomi dev`) does that."
+              .formatted(plan.batch()));
     }
     int batchId = batch.get().id();
     Runs runs = new Runs(database.jdbi(), new java.security.SecureRandom());
@@ -98,12 +104,15 @@ public final class TriggerRun {
     return switch (fired) {
       case Fired.Slot(Instant occurrence, String cronJob) ->
           firing(batchId, occurrence, "", entryAt(occurrence).or(() -> entryOf(cronJob)), false);
-      case Fired.SlotByPerson(Instant occurrence) -> firing(batchId, occurrence, "", entryAt(occurrence), true);
-      case Fired.Request(String request, Instant occurrence) -> firing(batchId, occurrence, request, Optional.empty(), false);
+      case Fired.SlotByPerson(Instant occurrence) ->
+          firing(batchId, occurrence, "", entryAt(occurrence), true);
+      case Fired.Request(String request, Instant occurrence) ->
+          firing(batchId, occurrence, request, Optional.empty(), false);
     };
   }
 
-  private Firing firing(int batchId, Instant occurrence, String request, Optional<String> entry, boolean byPerson) {
+  private Firing firing(
+      int batchId, Instant occurrence, String request, Optional<String> entry, boolean byPerson) {
     return new Firing(
         batchId,
         occurrence,
@@ -116,33 +125,44 @@ public final class TriggerRun {
         byPerson);
   }
 
-  /** Entries that fire at the same instant are one run, under the name of the first in the manifest. */
+  /**
+   * Entries that fire at the same instant are one run, under the name of the first in the manifest.
+   */
   private Optional<String> entryAt(Instant occurrence) {
     return plan.entries().stream()
         .filter(
             entry ->
-                Timetable.between(entry.cron(), plan.timeZone(), occurrence.minusSeconds(1), occurrence)
+                Timetable.between(
+                        entry.cron(), plan.timeZone(), occurrence.minusSeconds(1), occurrence)
                     .anyMatch(occurrence::equals))
         .map(Plan.Entry::name)
         .findFirst();
   }
 
   private Optional<String> entryOf(String cronJob) {
-    return plan.entries().stream().filter(entry -> entry.cronJob().equals(cronJob)).map(Plan.Entry::name).findFirst();
+    return plan.entries().stream()
+        .filter(entry -> entry.cronJob().equals(cronJob))
+        .map(Plan.Entry::name)
+        .findFirst();
   }
 
-  /** CronJob fires the newest slot of a changed cron at once, also when it lies before the change. */
+  /**
+   * CronJob fires the newest slot of a changed cron at once, also when it lies before the change.
+   */
   private Optional<String> beforeWatermark(Batches batches, int batchId, Fired.Slot slot) {
-    Optional<Instant> watermark = entryOf(slot.cronJob()).flatMap(entry -> batches.watermark(batchId, entry));
+    Optional<Instant> watermark =
+        entryOf(slot.cronJob()).flatMap(entry -> batches.watermark(batchId, entry));
     if (watermark.isEmpty()) {
       return Optional.of("the schedule entry of CronJob %s was removed".formatted(slot.cronJob()));
     }
     return slot.occurrence().isBefore(watermark.get())
-        ? Optional.of("the slot lies before the schedule was made or changed (%s)".formatted(watermark.get()))
+        ? Optional.of(
+            "the slot lies before the schedule was made or changed (%s)".formatted(watermark.get()))
         : Optional.empty();
   }
 
-  private TriggerResult openAndSelect(Runs runs, Firing firing, int batchId) throws SQLException, InterruptedException {
+  private TriggerResult openAndSelect(Runs runs, Firing firing, int batchId)
+      throws SQLException, InterruptedException {
     Workers workers = new Workers(database.jdbi());
     long self = workers.join(pod, Workers.Kind.Trigger, batchId);
     try (Beat beat = new Beat(database.jdbi(), () -> workers.heartbeat(self)).start()) {
@@ -156,7 +176,9 @@ public final class TriggerRun {
           return result(opening);
         }
         if (waited.compareTo(plan.trigger().timeout()) >= 0) {
-          return new TriggerResult.TryAgain("Another process still selects for run %d; it is alive, so this one gives way.".formatted(run));
+          return new TriggerResult.TryAgain(
+              "Another process still selects for run %d; it is alive, so this one gives way."
+                  .formatted(run));
         }
         beat.runOnce();
         pause.await(LOOK);
@@ -169,9 +191,11 @@ public final class TriggerRun {
 
   private static TriggerResult result(Opening opening) {
     return switch (opening) {
-      case Opening.AlreadyDispatched(long run, RunState state) -> new TriggerResult.AlreadyDispatched(run, state);
+      case Opening.AlreadyDispatched(long run, RunState state) ->
+          new TriggerResult.AlreadyDispatched(run, state);
       case Opening.Skipped(long run, String message) -> new TriggerResult.Skipped(run, message);
-      case Opening.Select _, Opening.SelectedByAnother _ -> throw new IllegalStateException("not an ending: " + opening);
+      case Opening.Select _, Opening.SelectedByAnother _ ->
+          throw new IllegalStateException("not an ending: " + opening);
     };
   }
 
@@ -180,9 +204,13 @@ public final class TriggerRun {
     long run = opened.run();
     try (Connection connection = database.dataSource().getConnection()) {
       try {
-        LOG.atInfo().addKeyValue("run", run).addKeyValue("logicalDate", opened.logicalDate()).log("selecting");
+        LOG.atInfo()
+            .addKeyValue("run", run)
+            .addKeyValue("logicalDate", opened.logicalDate())
+            .log("selecting");
         Selection.Counts counts =
-            selection.select(connection, plan, Map.of("logicalDate", opened.logicalDate().toString()));
+            selection.select(
+                connection, plan, Map.of("logicalDate", opened.logicalDate().toString()));
         boolean failWhenEmpty = plan.trigger().onEmpty() == Trigger.OnEmpty.Fail;
         selection.dispatch(connection, counts, failWhenEmpty);
         return dispatched(opened, counts, failWhenEmpty);
@@ -195,16 +223,24 @@ public final class TriggerRun {
     }
   }
 
-  private static TriggerResult dispatched(Opening.Select opened, Selection.Counts counts, boolean failWhenEmpty) {
+  private static TriggerResult dispatched(
+      Opening.Select opened, Selection.Counts counts, boolean failWhenEmpty) {
     RunState state =
-        counts.selected() > 0 ? RunState.Running : failWhenEmpty ? RunState.Failed : RunState.Succeeded;
-    return new TriggerResult.Dispatched(opened.run(), opened.logicalDate(), counts.selected(), counts.duplicates(), state);
+        counts.selected() > 0
+            ? RunState.Running
+            : failWhenEmpty ? RunState.Failed : RunState.Succeeded;
+    return new TriggerResult.Dispatched(
+        opened.run(), opened.logicalDate(), counts.selected(), counts.duplicates(), state);
   }
 
-  /** A wrong query ends the run; anything else leaves it to who comes after, with the reason noted. */
-  private TriggerResult failed(Selection selection, Connection connection, long run, SQLException e) throws SQLException {
+  /**
+   * A wrong query ends the run; anything else leaves it to who comes after, with the reason noted.
+   */
+  private TriggerResult failed(Selection selection, Connection connection, long run, SQLException e)
+      throws SQLException {
     if (Selection.TAKEN_OVER.equals(e.getSQLState())) {
-      return new TriggerResult.AlreadyDispatched(run, new Runs(database.jdbi(), new java.security.SecureRandom()).state(run));
+      return new TriggerResult.AlreadyDispatched(
+          run, new Runs(database.jdbi(), new java.security.SecureRandom()).state(run));
     }
     return switch (Fault.of(e).orElse(new Fault.Other(String.valueOf(e.getMessage())))) {
       case Fault.TryAgain _ -> throw e;
@@ -216,7 +252,8 @@ public final class TriggerRun {
       case Fault.Other(String sentence) -> {
         String message =
             "57014".equals(e.getSQLState())
-                ? "the selection took longer than spec.trigger.timeout = %ds".formatted(plan.trigger().timeout().toSeconds())
+                ? "the selection took longer than spec.trigger.timeout = %ds"
+                    .formatted(plan.trigger().timeout().toSeconds())
                 : "spec.trigger.sql: " + sentence;
         selection.note(connection, message);
         yield new TriggerResult.Failed(run, message);

@@ -1,4 +1,7 @@
-/** One firing from its instant to its dispatched run: what fired comes in, a {@link dev.koyomi.runner.trigger.TriggerResult} goes out. */
+/**
+ * One firing from its instant to its dispatched run: what fired comes in, a {@link
+ * dev.koyomi.runner.trigger.TriggerResult} goes out.
+ */
 @NullMarked
 package dev.koyomi.runner.trigger;
 

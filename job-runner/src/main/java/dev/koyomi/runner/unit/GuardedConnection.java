@@ -12,12 +12,24 @@ import java.sql.Statement;
 import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
-/** The connection as a Unit sees it: everything works but what would end, change or escape the runner's transaction. */
+/**
+ * The connection as a Unit sees it: everything works but what would end, change or escape the
+ * runner's transaction.
+ */
 final class GuardedConnection implements InvocationHandler {
   private static final Set<String> REFUSED =
       Set.of(
-          "commit", "rollback", "setAutoCommit", "setTransactionIsolation", "setReadOnly", "close", "abort", "unwrap",
-          "isWrapperFor", "setSavepoint", "releaseSavepoint");
+          "commit",
+          "rollback",
+          "setAutoCommit",
+          "setTransactionIsolation",
+          "setReadOnly",
+          "close",
+          "abort",
+          "unwrap",
+          "isWrapperFor",
+          "setSavepoint",
+          "releaseSavepoint");
 
   private final Connection connection;
 
@@ -30,9 +42,12 @@ final class GuardedConnection implements InvocationHandler {
   }
 
   @Override
-  public @Nullable Object invoke(Object proxy, Method method, Object @Nullable [] arguments) throws Throwable {
+  public @Nullable Object invoke(Object proxy, Method method, Object @Nullable [] arguments)
+      throws Throwable {
     if (REFUSED.contains(method.getName())) {
-      throw new SQLException("a Unit may not call Connection.%s: the runner ends the transaction".formatted(method.getName()));
+      throw new SQLException(
+          "a Unit may not call Connection.%s: the runner ends the transaction"
+              .formatted(method.getName()));
     }
     Object result = call(connection, method, arguments);
     return switch (result) {
@@ -50,12 +65,14 @@ final class GuardedConnection implements InvocationHandler {
         (_, method, arguments) ->
             switch (method.getName()) {
               case "getConnection" -> guard;
-              case "unwrap", "isWrapperFor" -> throw new SQLException("a Unit may not unwrap its statements");
+              case "unwrap", "isWrapperFor" ->
+                  throw new SQLException("a Unit may not unwrap its statements");
               default -> call(statement, method, arguments);
             });
   }
 
-  private static @Nullable Object call(Object target, Method method, Object @Nullable [] arguments) throws Throwable {
+  private static @Nullable Object call(Object target, Method method, Object @Nullable [] arguments)
+      throws Throwable {
     try {
       return method.invoke(target, arguments);
     } catch (InvocationTargetException e) {
@@ -64,6 +81,8 @@ final class GuardedConnection implements InvocationHandler {
   }
 
   private static <T> T proxy(Class<T> type, InvocationHandler handler) {
-    return type.cast(Proxy.newProxyInstance(GuardedConnection.class.getClassLoader(), new Class<?>[] {type}, handler));
+    return type.cast(
+        Proxy.newProxyInstance(
+            GuardedConnection.class.getClassLoader(), new Class<?>[] {type}, handler));
   }
 }

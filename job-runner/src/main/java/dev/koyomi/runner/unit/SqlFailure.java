@@ -9,9 +9,15 @@ import java.util.Set;
 import org.postgresql.util.PSQLException;
 import org.postgresql.util.ServerErrorMessage;
 
-/** Reads a Unit's SQL error: whose fault it is, and what a person should read. Classes: PostgreSQL manual, Appendix A. */
+/**
+ * Reads a Unit's SQL error: whose fault it is, and what a person should read. Classes: PostgreSQL
+ * manual, Appendix A.
+ */
 final class SqlFailure {
-  /** serialization_failure, deadlock_detected, lock_not_available: the same work may succeed at once. */
+  /**
+   * serialization_failure, deadlock_detected, lock_not_available: the same work may succeed at
+   * once.
+   */
   private static final Set<String> COLLISIONS = Set.of("40001", "40P01", "55P03");
 
   private static final String QUERY_CANCELED = "57014";
@@ -23,7 +29,9 @@ final class SqlFailure {
     return COLLISIONS.contains(state(e));
   }
 
-  /** The server became a read-only one behind our back: waiting helps, and no attempt is counted. */
+  /**
+   * The server became a read-only one behind our back: waiting helps, and no attempt is counted.
+   */
   static boolean readOnlyServer(SQLException e) {
     return state(e).equals("25006");
   }
@@ -37,24 +45,29 @@ final class SqlFailure {
       return new Ending.Failed(
           new JobFailure(
               "UnitCommitted",
-              "the Unit ended its transaction by itself, so its writes are committed without the queue's; remove that from the Unit and check this target by hand",
+              "the Unit ended its transaction by itself, so its writes are committed without the"
+                  + " queue's; remove that from the Unit and check this target by hand",
               JobFailure.Kind.Dead),
           false);
     }
-    return new Ending.Failed(new JobFailure(state.isEmpty() ? "SqlError" : state, words(e), JobFailure.Kind.Dead), true);
+    return new Ending.Failed(
+        new JobFailure(state.isEmpty() ? "SqlError" : state, words(e), JobFailure.Kind.Dead), true);
   }
 
   static Ending.Failed tooSlow(Duration timeout) {
     return new Ending.Failed(
         new JobFailure(
             "Timeout",
-            "the Unit took longer than spec.unit.timeout = %s and was rolled back".formatted(text(timeout)),
+            "the Unit took longer than spec.unit.timeout = %s and was rolled back"
+                .formatted(text(timeout)),
             JobFailure.Kind.Dead),
         true);
   }
 
   private static String text(Duration duration) {
-    return duration.toMillis() % 1000 == 0 ? duration.toSeconds() + "s" : duration.toMillis() + "ms";
+    return duration.toMillis() % 1000 == 0
+        ? duration.toSeconds() + "s"
+        : duration.toMillis() + "ms";
   }
 
   private static String words(SQLException e) {
@@ -62,7 +75,9 @@ final class SqlFailure {
         e instanceof PSQLException server && server.getServerErrorMessage() != null
             ? words(Objects.requireNonNull(server.getServerErrorMessage()))
             : Objects.requireNonNullElse(e.getMessage(), e.toString());
-    return message.length() <= LONGEST_MESSAGE ? message : message.substring(0, LONGEST_MESSAGE) + "…";
+    return message.length() <= LONGEST_MESSAGE
+        ? message
+        : message.substring(0, LONGEST_MESSAGE) + "…";
   }
 
   private static String words(ServerErrorMessage error) {

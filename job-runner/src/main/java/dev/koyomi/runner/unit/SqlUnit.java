@@ -16,7 +16,8 @@ public final class SqlUnit implements Unit {
   private final String flush;
 
   public SqlUnit(SqlText sql) {
-    this.parameters = sql.statements().stream().flatMap(statement -> statement.parameters().stream()).toList();
+    this.parameters =
+        sql.statements().stream().flatMap(statement -> statement.parameters().stream()).toList();
     this.flush =
         sql.statements().stream()
             .map(SqlText.Statement::text)
@@ -28,7 +29,9 @@ public final class SqlUnit implements Unit {
   public Outcome run(Connection connection, long lease, JsonNode payload) throws SQLException {
     for (String parameter : parameters) {
       if (!payload.has(parameter)) {
-        return new Outcome.Misfit("spec.unit.sql uses :%s, but this job's payload has no column of that name".formatted(parameter));
+        return new Outcome.Misfit(
+            "spec.unit.sql uses :%s, but this job's payload has no column of that name"
+                .formatted(parameter));
       }
     }
     try (PreparedStatement statement = connection.prepareStatement(flush)) {
@@ -50,7 +53,10 @@ public final class SqlUnit implements Unit {
     return value.isValueNode() ? value.asText() : value.toString();
   }
 
-  /** Rows that the last statement wrote or, for a query, returned; one for a command that counts none. */
+  /**
+   * Rows that the last statement wrote or, for a query, returned; one for a command that counts
+   * none.
+   */
   private static long rowsOfLast(PreparedStatement statement) throws SQLException {
     long rows = 1;
     boolean isResultSet = true; // of the mark

@@ -8,7 +8,8 @@ import java.sql.SQLException;
 public interface Unit {
 
   /**
-   * Does the work inside the transaction of the given connection, which refuses to be ended or closed.
+   * Does the work inside the transaction of the given connection, which refuses to be ended or
+   * closed.
    *
    * @throws SQLException when the work failed; everything it wrote is rolled back
    */

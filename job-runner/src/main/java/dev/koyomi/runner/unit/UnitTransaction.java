@@ -14,8 +14,8 @@ import org.jspecify.annotations.Nullable;
 /**
  * One attempt of one job: the Unit's statements and the advance of the cursor in one transaction.
  *
- * <p>Two round trips: the Unit, then the advance together with COMMIT. The advance raises when the slice is no longer as
- * leased, so the COMMIT behind it in the same flush is never reached.
+ * <p>Two round trips: the Unit, then the advance together with COMMIT. The advance raises when the
+ * slice is no longer as leased, so the COMMIT behind it in the same flush is never reached.
  */
 public final class UnitTransaction {
   private static final int TRIES_IN_PLACE = 3;
@@ -30,7 +30,10 @@ public final class UnitTransaction {
     this.nanoTime = nanoTime;
   }
 
-  /** Runs the job at the position of the slice; collisions with other transactions are tried again at once. */
+  /**
+   * Runs the job at the position of the slice; collisions with other transactions are tried again
+   * at once.
+   */
   public Ending run(Connection connection, LeasedSlice slice, int at) {
     for (int attempt = 1; ; attempt++) {
       try {
@@ -70,7 +73,8 @@ public final class UnitTransaction {
       }
       case Unit.Outcome.Misfit(String message) -> {
         connection.rollback();
-        yield new Ending.Failed(new JobFailure("PayloadMisfit", message, JobFailure.Kind.Parked), false);
+        yield new Ending.Failed(
+            new JobFailure("PayloadMisfit", message, JobFailure.Kind.Parked), false);
       }
     };
   }

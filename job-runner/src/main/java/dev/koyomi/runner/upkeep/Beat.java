@@ -7,7 +7,10 @@ import org.jdbi.v3.core.Jdbi;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
-/** Every five seconds: say that this process lives, then sweep. A beat that fails is made up for by the next one. */
+/**
+ * Every five seconds: say that this process lives, then sweep. A beat that fails is made up for by
+ * the next one.
+ */
 public final class Beat implements AutoCloseable {
   public static final Duration INTERVAL = Duration.ofSeconds(5);
 
@@ -41,7 +44,8 @@ public final class Beat implements AutoCloseable {
         try {
           runOnce();
         } catch (RuntimeException e) {
-          // The slots say that the database is away; nobody is declared lost meanwhile, for the beats stand still too.
+          // The slots say that the database is away; nobody is declared lost meanwhile, for the
+          // beats stand still too.
           LOG.atDebug().setCause(e).log("a beat failed; the next one comes in {}", INTERVAL);
         }
       }

@@ -25,7 +25,8 @@ public enum EndRule {
   private static boolean openRun(Connection connection, int batchId) throws SQLException {
     try (PreparedStatement statement =
         connection.prepareStatement(
-            "select exists (select from koyomi.run where batch_id = ? and state in ('Selecting', 'Running'))")) {
+            "select exists (select from koyomi.run where batch_id = ? and state in ('Selecting',"
+                + " 'Running'))")) {
       statement.setInt(1, batchId);
       try (ResultSet row = statement.executeQuery()) {
         return row.next() && row.getBoolean(1);

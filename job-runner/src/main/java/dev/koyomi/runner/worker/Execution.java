@@ -36,18 +36,24 @@ final class Execution {
         var _ = MDC.putCloseable("run", Long.toString(slice.run()))) {
       LOG.atDebug().addKeyValue("attempt", slice.attempt()).log("job started");
       Ending ending = transaction.run(connection, slice, at);
-      return ending instanceof Ending.Failed failed ? record(connection, slice, at, failed) : logged(ending, slice);
+      return ending instanceof Ending.Failed failed
+          ? record(connection, slice, at, failed)
+          : logged(ending, slice);
     }
   }
 
   private Ending record(Connection connection, LeasedSlice slice, int at, Ending.Failed failed) {
     Optional<Duration> wait =
-        failed.retryable() ? retry.waitAfter(slice.countedAttempt(), random.nextDouble()) : Optional.empty();
+        failed.retryable()
+            ? retry.waitAfter(slice.countedAttempt(), random.nextDouble())
+            : Optional.empty();
     try {
       connection.setAutoCommit(true);
       slices.fail(connection, slice, at, failed.failure(), wait.orElse(null));
     } catch (SQLException e) {
-      return Slices.FENCED.equals(e.getSQLState()) ? new Ending.Fenced() : new Ending.Disconnected(e);
+      return Slices.FENCED.equals(e.getSQLState())
+          ? new Ending.Fenced()
+          : new Ending.Disconnected(e);
     }
     JobFailure failure = failed.failure();
     LOG.atWarn()

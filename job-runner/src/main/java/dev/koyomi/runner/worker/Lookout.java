@@ -6,8 +6,9 @@ import java.util.concurrent.locks.Condition;
 import java.util.concurrent.locks.ReentrantLock;
 
 /**
- * Where idle slots wait. One of them is the scout and comes back after the given time to look for work; the others sleep
- * until the scout has found some, so that an idle process asks the database as often as one slot does.
+ * Where idle slots wait. One of them is the scout and comes back after the given time to look for
+ * work; the others sleep until the scout has found some, so that an idle process asks the database
+ * as often as one slot does.
  */
 final class Lookout {
   private final ReentrantLock lock = new ReentrantLock();
@@ -16,7 +17,9 @@ final class Lookout {
   private boolean closed;
   private long news;
 
-  /** Waits for work: at most the given time for the scout, until there is news for everybody else. */
+  /**
+   * Waits for work: at most the given time for the scout, until there is news for everybody else.
+   */
   void awaitNews(Duration atMost) throws InterruptedException {
     lock.lock();
     try {

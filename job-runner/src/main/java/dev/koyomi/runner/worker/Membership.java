@@ -5,7 +5,10 @@ import java.util.concurrent.atomic.AtomicLong;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
-/** This process's worker row: who we are to the queue, for as long as the queue believes that we live. */
+/**
+ * This process's worker row: who we are to the queue, for as long as the queue believes that we
+ * live.
+ */
 final class Membership {
   private static final Logger LOG = LoggerFactory.getLogger(Membership.class);
 
@@ -28,7 +31,10 @@ final class Membership {
     return id.get();
   }
 
-  /** Says that we live; under a new row when we were declared lost meanwhile: what we held is somebody else's then. */
+  /**
+   * Says that we live; under a new row when we were declared lost meanwhile: what we held is
+   * somebody else's then.
+   */
   void beat() {
     long present = id.get();
     if (!workers.heartbeat(present)) {
@@ -36,7 +42,9 @@ final class Membership {
       LOG.atWarn()
           .addKeyValue("worker", present)
           .addKeyValue("now", id.get())
-          .log("this process was declared lost and has joined anew; jobs that it held are worked elsewhere");
+          .log(
+              "this process was declared lost and has joined anew; jobs that it held are worked"
+                  + " elsewhere");
     }
   }
 

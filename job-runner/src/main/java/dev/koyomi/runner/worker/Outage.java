@@ -6,7 +6,10 @@ import java.util.concurrent.atomic.AtomicInteger;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
-/** What this process knows of the database being away: says so once, says once that it is back, and how long to wait. */
+/**
+ * What this process knows of the database being away: says so once, says once that it is back, and
+ * how long to wait.
+ */
 final class Outage {
   private static final Logger LOG = LoggerFactory.getLogger(Outage.class);
   private static final Duration FIRST_WAIT = Duration.ofMillis(250);

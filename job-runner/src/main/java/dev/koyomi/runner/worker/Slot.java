@@ -21,7 +21,10 @@ import org.slf4j.LoggerFactory;
 final class Slot implements Runnable {
   private static final Logger LOG = LoggerFactory.getLogger(Slot.class);
 
-  /** Shortest wait before an idle process looks again: work that is ready but not to be had is just being taken. */
+  /**
+   * Shortest wait before an idle process looks again: work that is ready but not to be had is just
+   * being taken.
+   */
   private static final Duration BREATH = Duration.ofMillis(20);
 
   /** Longest wait before an idle process looks again. */
@@ -30,7 +33,10 @@ final class Slot implements Runnable {
   private static final Duration AFTER_SURPRISE = Duration.ofSeconds(1);
   private static final Duration IDLE_GRACE = Duration.ofSeconds(10);
 
-  /** So often at least a lease ignores the mark: work that became ready behind it must not wait for it. */
+  /**
+   * So often at least a lease ignores the mark: work that became ready behind it must not wait for
+   * it.
+   */
   private static final long NANOS_UNDER_MARK = Duration.ofSeconds(5).toNanos();
 
   /** What the slots of a process share. */
@@ -81,7 +87,11 @@ final class Slot implements Runnable {
         return;
       } catch (RuntimeException e) {
         // The last edge: a slot that ended silently would leave its process half dead.
-        LOG.atError().setCause(e).log("a slot failed in a way nobody foresaw; its jobs go back to the queue and it goes on");
+        LOG.atError()
+            .setCause(e)
+            .log(
+                "a slot failed in a way nobody foresaw; its jobs go back to the queue and it goes"
+                    + " on");
         pause(AFTER_SURPRISE);
       }
     }
@@ -91,7 +101,8 @@ final class Slot implements Runnable {
   private void limitStatements(Connection connection) throws SQLException {
     try (PreparedStatement statement =
         connection.prepareStatement(
-            "select set_config('statement_timeout', ?, false), set_config('idle_in_transaction_session_timeout', ?, false)")) {
+            "select set_config('statement_timeout', ?, false),"
+                + " set_config('idle_in_transaction_session_timeout', ?, false)")) {
       statement.setString(1, Long.toString(shared.unitTimeout.toMillis()));
       statement.setString(2, Long.toString(shared.unitTimeout.plus(IDLE_GRACE).toMillis()));
       statement.execute();
@@ -111,7 +122,8 @@ final class Slot implements Runnable {
         return;
       } else {
         Duration due = shared.slices.untilNextDue(connection, shared.batchId).orElse(POLL);
-        shared.lookout.awaitNews(Collections.max(List.of(BREATH, Collections.min(List.of(due, POLL)))));
+        shared.lookout.awaitNews(
+            Collections.max(List.of(BREATH, Collections.min(List.of(due, POLL)))));
       }
     }
   }
@@ -121,7 +133,8 @@ final class Slot implements Runnable {
     if (now - markSince > NANOS_UNDER_MARK) {
       mark = 0;
     }
-    Optional<LeasedSlice> slice = shared.slices.lease(connection, shared.batchId, shared.membership.id(), mark);
+    Optional<LeasedSlice> slice =
+        shared.slices.lease(connection, shared.batchId, shared.membership.id(), mark);
     if (slice.isEmpty() && mark > 0) {
       mark = 0;
       slice = shared.slices.lease(connection, shared.batchId, shared.membership.id(), mark);
@@ -156,7 +169,10 @@ final class Slot implements Runnable {
     shared.slices.finish(connection, slice.run());
   }
 
-  /** Gives back what this slot may still hold: after a stop, a fence or a lost connection. Does nothing when it holds nothing. */
+  /**
+   * Gives back what this slot may still hold: after a stop, a fence or a lost connection. Does
+   * nothing when it holds nothing.
+   */
   private void settle(Connection connection) throws SQLException {
     @Nullable LeasedSlice held = unsettled;
     if (held != null) {

@@ -21,7 +21,10 @@ import org.slf4j.LoggerFactory;
 public final class WorkerProcess implements AutoCloseable {
   private static final Logger LOG = LoggerFactory.getLogger(WorkerProcess.class);
 
-  /** Beyond its Unit's timeout a slot has this long to come round before the process counts as stuck. */
+  /**
+   * Beyond its Unit's timeout a slot has this long to come round before the process counts as
+   * stuck.
+   */
   private static final Duration STUCK_AFTER = Duration.ofSeconds(60);
 
   private final Plan plan;
@@ -34,10 +37,17 @@ public final class WorkerProcess implements AutoCloseable {
   private final AtomicBoolean stopped = new AtomicBoolean();
 
   /**
-   * @param database needs a connection for each of {@code spec.workers.concurrency} slots and one for the heartbeat
+   * @param database needs a connection for each of {@code spec.workers.concurrency} slots and one
+   *     for the heartbeat
    * @param batchId the registered batch that is worked
    */
-  public WorkerProcess(DataSource database, Plan plan, int batchId, String pod, EndRule endRule, LongSupplier nanoTime) {
+  public WorkerProcess(
+      DataSource database,
+      Plan plan,
+      int batchId,
+      String pod,
+      EndRule endRule,
+      LongSupplier nanoTime) {
     this.plan = plan;
     this.nanoTime = nanoTime;
     Jdbi jdbi = Jdbi.create(database);
@@ -47,10 +57,22 @@ public final class WorkerProcess implements AutoCloseable {
     this.beat = new Beat(jdbi, membership::beat);
     Execution execution =
         new Execution(
-            new UnitTransaction(new SqlUnit(plan.unit().sql()), plan.unit().timeout(), nanoTime), slices, plan.retry(), random);
+            new UnitTransaction(new SqlUnit(plan.unit().sql()), plan.unit().timeout(), nanoTime),
+            slices,
+            plan.retry(),
+            random);
     Slot.Shared shared =
         new Slot.Shared(
-            database, slices, batchId, membership, execution, lookout, new Outage(), endRule, plan.unit().timeout(), nanoTime);
+            database,
+            slices,
+            batchId,
+            membership,
+            execution,
+            lookout,
+            new Outage(),
+            endRule,
+            plan.unit().timeout(),
+            nanoTime);
     for (int i = 1; i <= plan.workers().concurrency(); i++) {
       Slot slot = new Slot(shared);
       slots.add(slot);
@@ -86,7 +108,10 @@ public final class WorkerProcess implements AutoCloseable {
     return stopped.get() || slots.stream().allMatch(slot -> now - slot.movedAt() < longest);
   }
 
-  /** Takes no more jobs, lets running Units end within {@code spec.workers.stopWithin} and gives the rest back. */
+  /**
+   * Takes no more jobs, lets running Units end within {@code spec.workers.stopWithin} and gives the
+   * rest back.
+   */
   @Override
   public void close() {
     if (stopped.getAndSet(true)) {
@@ -109,12 +134,17 @@ public final class WorkerProcess implements AutoCloseable {
   private void leave(boolean drained) {
     try {
       membership.leave();
-      LOG.atInfo().addKeyValue("worker", membership.id()).addKeyValue("drained", drained).log("worker stopped");
+      LOG.atInfo()
+          .addKeyValue("worker", membership.id())
+          .addKeyValue("drained", drained)
+          .log("worker stopped");
     } catch (RuntimeException e) {
       LOG.atWarn()
           .addKeyValue("worker", membership.id())
           .setCause(e)
-          .log("could not tell the queue that this worker stopped; it will be declared lost in half a minute");
+          .log(
+              "could not tell the queue that this worker stopped; it will be declared lost in half"
+                  + " a minute");
     }
   }
 }
