@@ -1,0 +1,379 @@
+package dev.koyomi.runner.queue;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import dev.koyomi.runner.testing.Billing;
+import dev.koyomi.runner.testing.Rival;
+import dev.koyomi.runner.testing.TestClock;
+import dev.koyomi.runner.testing.TestDatabase;
+import java.security.SecureRandom;
+import java.sql.Connection;
+import java.sql.SQLException;
+import java.time.Duration;
+import java.util.List;
+import java.util.Optional;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.extension.RegisterExtension;
+
+/** What becomes of slices, retries and runs when nobody tends them any more. */
+final class UpkeepDbTest {
+  @RegisterExtension static final TestDatabase DATABASE = new TestDatabase();
+
+  private static final Duration BEAT = Duration.ofSeconds(5);
+  private static final JobFailure FAILURE = new JobFailure("X", "broken", JobFailure.Kind.Dead);
+
+  private final Slices slices = new Slices(new SecureRandom());
+  private Billing billing;
+  private Workers workers;
+  private TestClock clock;
+
+  @BeforeEach
+  void dispatchTwoChunks() throws Exception {
+    billing = Billing.with(DATABASE, 1000);
+    workers = new Workers(DATABASE.jdbi());
+    clock = DATABASE.stopClock();
+    billing.fire();
+  }
+
+  private long worker() {
+    return workers.join("pod", Workers.Kind.Worker, billing.batchId());
+  }
+
+  private void sweep() {
+    DATABASE.jdbi().useHandle(handle -> handle.execute("select koyomi.sweep()"));
+  }
+
+  private void beats(int number) {
+    for (int i = 0; i < number; i++) {
+      clock.advance(BEAT);
+      sweep();
+    }
+  }
+
+  private <T> T connected(Rival.Work<T> work) throws SQLException {
+    try (Connection connection = DATABASE.dataSource().getConnection()) {
+      return work.on(connection);
+    }
+  }
+
+  private LeasedSlice lease(long worker) throws SQLException {
+    return connected(connection -> slices.lease(connection, billing.batchId(), worker, 0))
+        .orElseThrow();
+  }
+
+  private void fail(LeasedSlice slice, int at, Duration retryAfter) throws SQLException {
+    connected(
+        connection -> {
+          slices.fail(connection, slice, at, FAILURE, retryAfter);
+          return at;
+        });
+  }
+
+  private long leased() {
+    return billing.count("select count(*) from koyomi.slice where lease is not null");
+  }
+
+  @Test
+  void freesEverySliceOfALostWorkerAtItsCursorAndLogsWhatWasDone() throws Exception {
+    long worker = worker();
+    LeasedSlice first = lease(worker);
+    lease(worker);
+    connected(
+        connection -> {
+          connection.setAutoCommit(false);
+          connection
+              .createStatement()
+              .execute(
+                  "select koyomi.begin_unit(%d); select koyomi.advance(%d, %d, 0, 7)"
+                      .formatted(first.lease(), first.id(), first.lease()));
+          connection.commit();
+          connection.setAutoCommit(true);
+          return 0;
+        });
+    fail(first, 7, Duration.ofHours(1));
+
+    beats(5);
+    assertThat(leased()).isEqualTo(2);
+    beats(1);
+
+    assertThat(leased()).isZero();
+    assertThat(billing.text("select first || '-' || stop || ' ' || succeeded from koyomi.work"))
+        .isEqualTo("0-8 7");
+    assertThat(billing.count("select succeeded from koyomi.runs")).isEqualTo(7);
+    assertThat(lease(worker()).position()).isEqualTo(8);
+  }
+
+  @Test
+  void declaresNobodyLostOverAnOutageOfTheDatabase() throws Exception {
+    lease(worker());
+
+    clock.advance(Duration.ofHours(3));
+    sweep();
+
+    assertThat(leased()).isEqualTo(1);
+    assertThat(billing.count("select count(*) from koyomi.worker where lost_at is not null"))
+        .isZero();
+  }
+
+  @Test
+  void keepsAWorkerThatBeats() throws Exception {
+    long worker = worker();
+    lease(worker);
+
+    for (int i = 0; i < 20; i++) {
+      beats(1);
+      assertThat(workers.heartbeat(worker)).isTrue();
+    }
+
+    assertThat(leased()).isEqualTo(1);
+  }
+
+  @Test
+  void tellsALostWorkerThatItMustJoinAnew() throws Exception {
+    long worker = worker();
+    lease(worker);
+    beats(6);
+
+    assertThat(workers.heartbeat(worker)).isFalse();
+    Optional<LeasedSlice> lease =
+        connected(connection -> slices.lease(connection, billing.batchId(), worker, 0));
+    assertThat(lease).isEmpty();
+  }
+
+  @Test
+  void raisesNoBeatWhileNothingIsHeld() {
+    beats(3);
+
+    assertThat(billing.count("select beat from koyomi.meta"))
+        .isEqualTo(billing.count("select beat from koyomi.meta"));
+    assertThat(billing.count("select count(*) from koyomi.meta where beat_at = koyomi.now()"))
+        .isZero();
+  }
+
+  @Test
+  void cutsRetriesOfTheSameAttemptIntoOneSliceWhenTheyAreDue() throws Exception {
+    LeasedSlice slice = lease(worker());
+    fail(slice, 0, Duration.ofMinutes(1));
+    fail(slice, 1, Duration.ofMinutes(1));
+    fail(slice, 2, Duration.ofHours(1));
+
+    sweep();
+    assertThat(retries()).isEmpty();
+    clock.advance(Duration.ofMinutes(1));
+    sweep();
+    sweep();
+
+    assertThat(retries()).containsExactly("{0,1} 2");
+    assertThat(billing.count("select retrying from koyomi.runs")).isEqualTo(3);
+  }
+
+  private List<String> retries() {
+    return DATABASE
+        .jdbi()
+        .withHandle(
+            handle ->
+                handle
+                    .createQuery(
+                        "select ordinals::text || ' ' || attempt from koyomi.slice where ordinals"
+                            + " is not null order by id")
+                    .mapTo(String.class)
+                    .list());
+  }
+
+  @Test
+  void cutsARetryOnceWhenTwoCutAtTheSameTime() throws Exception {
+    LeasedSlice slice = lease(worker());
+    fail(slice, 0, Duration.ZERO);
+
+    try (Rival one = new Rival(DATABASE.dataSource());
+        Rival other = new Rival(DATABASE.dataSource())) {
+      one.inOpenTransaction(UpkeepDbTest::cut);
+      var second = other.blocked(UpkeepDbTest::cut);
+      one.commit();
+      assertThat(Rival.outcome(second)).isZero();
+    }
+
+    assertThat(retries()).containsExactly("{0} 2");
+  }
+
+  private static int cut(Connection connection) throws SQLException {
+    try (var row =
+        connection.createStatement().executeQuery("select koyomi.cut_retries(1, 'infinity')")) {
+      row.next();
+      return row.getInt(1);
+    }
+  }
+
+  @Test
+  void makesNoRetryForARunThatWasCancelledMeanwhile() throws Exception {
+    LeasedSlice slice = lease(worker());
+    fail(slice, 0, Duration.ZERO);
+
+    try (Rival canceller = new Rival(DATABASE.dataSource());
+        Rival cutter = new Rival(DATABASE.dataSource())) {
+      canceller.inOpenTransaction(
+          open -> open.createStatement().execute("select koyomi.cancel_run(1, 'stop')"));
+      var cut = cutter.blocked(UpkeepDbTest::cut);
+      canceller.commit();
+      assertThat(Rival.outcome(cut)).isZero();
+    }
+
+    assertThat(billing.count("select count(*) from koyomi.slice")).isZero();
+    assertThat(billing.text("select state || ' ' || cancelled from koyomi.runs"))
+        .isEqualTo("Cancelled 1000");
+  }
+
+  /**
+   * One statement would judge by a snapshot from before it had to wait, and close a run that has
+   * work again.
+   */
+  @Test
+  void doesNotCloseARunWhoseRetryWasCutWhileItWaited() throws Exception {
+    Billing small = Billing.with(DATABASE, 1);
+    small.fire();
+    LeasedSlice slice = lease(worker());
+    fail(slice, 0, Duration.ZERO);
+
+    try (Rival cutter = new Rival(DATABASE.dataSource());
+        Rival closer = new Rival(DATABASE.dataSource())) {
+      cutter.inOpenTransaction(UpkeepDbTest::cut);
+      var closed =
+          closer.blocked(
+              connection -> {
+                try (var row =
+                    connection.createStatement().executeQuery("select koyomi.close_run(1)")) {
+                  row.next();
+                  return row.getBoolean(1);
+                }
+              });
+      cutter.commit();
+      assertThat(Rival.outcome(closed)).isFalse();
+    }
+
+    assertThat(small.text("select state from koyomi.runs")).isEqualTo("Running");
+  }
+
+  @Test
+  void closesARunWhoseLastWorkerDidNot() throws Exception {
+    Billing small = Billing.with(DATABASE, 1);
+    small.fire();
+    LeasedSlice slice = lease(worker());
+    fail(slice, 0, null);
+    assertThat(small.text("select state from koyomi.runs")).isEqualTo("Running");
+
+    sweep();
+
+    assertThat(small.text("select state || ', ' || message from koyomi.runs"))
+        .isEqualTo("Failed, 1 job needs attention");
+  }
+
+  @Test
+  void failsASelectionThatNobodyTakesUpAgain() throws Exception {
+    Billing batch = Billing.with(DATABASE, 1);
+    long selector = workers.join("pod", Workers.Kind.Trigger, batch.batchId());
+    Runs runs = new Runs(DATABASE.jdbi(), new SecureRandom());
+    runs.open(Firings.slot(batch), selector);
+
+    clock.advance(Duration.ofMinutes(3));
+    sweep();
+    assertThat(batch.text("select state from koyomi.runs"))
+        .as("its selector lives")
+        .isEqualTo("Selecting");
+    workers.leave(selector);
+    sweep();
+
+    assertThat(batch.text("select state || ' ' || reason from koyomi.runs"))
+        .isEqualTo("Failed SelectionAbandoned");
+    assertThat(runs.open(Firings.slot(batch), worker())).isInstanceOf(Opening.Select.class);
+  }
+
+  @Test
+  void neverWaitsForALock() throws Exception {
+    long worker = worker();
+    LeasedSlice slice = lease(worker);
+    workers.leave(worker);
+    try (Rival committing = new Rival(DATABASE.dataSource())) {
+      committing.inOpenTransaction(
+          open ->
+              open.createStatement()
+                  .execute(
+                      "select from koyomi.slice where id = %d for update".formatted(slice.id())));
+      DATABASE
+          .jdbi()
+          .useHandle(
+              handle ->
+                  handle.execute(
+                      "set lock_timeout = '1s'; select koyomi.sweep(); reset lock_timeout"));
+      assertThat(leased()).isEqualTo(1);
+    }
+    sweep();
+    assertThat(leased()).isZero();
+  }
+
+  @Test
+  void logsThePieceBeforeASliceIsGivenBack() throws Exception {
+    LeasedSlice slice = lease(worker());
+    fail(slice, 0, null);
+    connected(
+        connection -> {
+          slices.giveBack(connection, slice);
+          return 0;
+        });
+
+    assertThat(billing.text("select first || '-' || stop || ' ' || succeeded from koyomi.work"))
+        .isEqualTo("0-1 0");
+    assertThat(leased()).isZero();
+  }
+
+  @Test
+  void givesJobsThatNeedAttentionANewSetOfAttempts() throws Exception {
+    LeasedSlice slice = lease(worker());
+    fail(slice, 0, null);
+    fail(slice, 1, null);
+
+    assertThat(redrive(1)).isEqualTo(2);
+    assertThat(redrive(1)).isZero();
+
+    LeasedSlice retry =
+        connected(
+                connection -> slices.lease(connection, billing.batchId(), worker(), slice.id() + 2))
+            .orElseThrow();
+    assertThat(retry.attempt()).isEqualTo(2);
+    assertThat(retry.countedAttempt()).isEqualTo(1);
+    assertThat(retry.key(0)).isEqualTo("1");
+  }
+
+  private int redrive(long run) {
+    return new DeadJobs(DATABASE.jdbi()).retry(run, List.of());
+  }
+
+  @Test
+  void retriesNothingOfACancelledRun() throws Exception {
+    LeasedSlice slice = lease(worker());
+    fail(slice, 0, null);
+    DATABASE.jdbi().useHandle(handle -> handle.execute("select koyomi.cancel_run(1, 'stop')"));
+
+    assertThatThrownBy(() -> redrive(1))
+        .hasMessageContaining("run 1 was cancelled: its jobs cannot be retried");
+  }
+
+  @Test
+  void retriesNothingBesideAnotherOpenRun() throws Exception {
+    Billing small = Billing.with(DATABASE, 1);
+    small.fire();
+    LeasedSlice slice = lease(worker());
+    fail(slice, 0, null);
+    sweep();
+    DATABASE
+        .jdbi()
+        .useHandle(handle -> handle.execute("insert into subscription (id, fee) values (2, 2)"));
+    small
+        .trigger()
+        .fire(new dev.koyomi.runner.trigger.Fired.Request("billing/by-hand", Billing.SLOT));
+
+    assertThatThrownBy(() -> redrive(1)).hasMessageContaining("another run of this batch is open");
+    assertThat(small.count("select count(*) from koyomi.dead")).isEqualTo(1);
+  }
+}
