@@ -13,6 +13,7 @@ import java.sql.SQLException;
 import java.time.Duration;
 import java.util.List;
 import java.util.Optional;
+import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.RegisterExtension;
@@ -63,7 +64,7 @@ final class UpkeepDbTest {
         .orElseThrow();
   }
 
-  private void fail(LeasedSlice slice, int at, Duration retryAfter) throws SQLException {
+  private void fail(LeasedSlice slice, int at, @Nullable Duration retryAfter) throws SQLException {
     connected(
         connection -> {
           slices.fail(connection, slice, at, FAILURE, retryAfter);
