@@ -73,6 +73,7 @@ public final class Billing {
         .jdbi()
         .useHandle(
             handle -> {
+              handle.execute("update koyomi.meta set beat_at = '-infinity'");
               handle.execute("drop table if exists invoice, subscription cascade");
               handle.execute(
                   "create table subscription (id int primary key, active boolean not null default"
