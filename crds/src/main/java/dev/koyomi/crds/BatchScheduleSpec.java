@@ -1,13 +1,27 @@
 package dev.koyomi.crds;
 
+import com.fasterxml.jackson.annotation.JsonClassDescription;
 import com.fasterxml.jackson.annotation.JsonPropertyDescription;
 import io.fabric8.generator.annotation.Default;
 import io.fabric8.generator.annotation.Required;
 import io.fabric8.generator.annotation.Size;
+import io.fabric8.generator.annotation.ValidationRule;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /** What a user writes under {@code spec}; every component is null where the manifest is silent. */
+@JsonClassDescription("What the batch does, when, and with what.")
+@ValidationRule(
+    value =
+        "[self.workers.stopWithin, self.unit.timeout].exists(d, d == '' || !d.matches(r'"
+            + Durations.PATTERN
+            + "')) || duration(self.workers.stopWithin) >= duration(self.unit.timeout)",
+    fieldPath = ".workers.stopWithin",
+    message = Rules.STOP_WITHIN)
+@ValidationRule(
+    value = "!has(self.image) || self.image.matches(r'" + Rules.IMAGE_PATTERN + "')",
+    fieldPath = ".image",
+    message = Rules.IMAGE)
 public record BatchScheduleSpec(
     @JsonPropertyDescription(
             "IANA time zone of all entries of `schedules` and of the logical date, such as"
@@ -28,7 +42,7 @@ public record BatchScheduleSpec(
     @JsonPropertyDescription(
             "Image of the trigger and the workers; default: the runner image that the operator was"
                 + " installed with.")
-        @Size(min = 1, max = 512)
+        @Size(max = 512)
         @Nullable String image,
     @Nullable Resources resources,
     @JsonPropertyDescription(

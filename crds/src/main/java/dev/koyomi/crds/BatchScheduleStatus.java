@@ -2,10 +2,12 @@ package dev.koyomi.crds;
 
 import com.fasterxml.jackson.annotation.JsonClassDescription;
 import com.fasterxml.jackson.annotation.JsonPropertyDescription;
+import io.fabric8.generator.annotation.Required;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /** What the operator has seen; times are RFC 3339 in UTC. */
+@JsonClassDescription("What the operator has seen.")
 public record BatchScheduleStatus(
     @JsonPropertyDescription("Generation of the spec that this status speaks of.")
         @Nullable Long observedGeneration,
@@ -20,12 +22,15 @@ public record BatchScheduleStatus(
     @Nullable LastRun lastRun,
     @Nullable Queue queue) {
 
+  /** One aspect of the batch's state. */
+  @JsonClassDescription("One aspect of the batch's state.")
   public record Condition(
-      @JsonPropertyDescription("Ready, Reconciling, Stalled or QueueReachable.") String type,
-      @JsonPropertyDescription("True, False or Unknown.") String status,
-      @JsonPropertyDescription("One word for programs.") String reason,
-      @JsonPropertyDescription("One sentence for people.") String message,
-      @JsonPropertyDescription("When `status` changed last.") String lastTransitionTime,
+      @JsonPropertyDescription("Ready, Reconciling, Stalled or QueueReachable.") @Required
+          String type,
+      @JsonPropertyDescription("True, False or Unknown.") @Required String status,
+      @JsonPropertyDescription("One word for programs.") @Required String reason,
+      @JsonPropertyDescription("One sentence for people.") @Required String message,
+      @JsonPropertyDescription("When `status` changed last.") @Required String lastTransitionTime,
       @JsonPropertyDescription("Generation of the spec that this condition speaks of.")
           @Nullable Long observedGeneration) {}
 
@@ -44,7 +49,7 @@ public record BatchScheduleStatus(
       @JsonPropertyDescription("Targets with nothing to do.") @Nullable Long skipped,
       @JsonPropertyDescription("Targets that need attention.") @Nullable Long dead) {}
 
-  @JsonClassDescription("Jobs of all open runs.")
+  @JsonClassDescription("Jobs of the batch in the queue, from all of its runs.")
   public record Queue(
       @JsonPropertyDescription("Jobs that wait for a worker or for their next attempt.")
           @Nullable Long waiting,

@@ -1,43 +1,42 @@
 package dev.koyomi.crds;
 
-import java.math.BigDecimal;
 import java.time.Duration;
 import java.util.Optional;
 import java.util.regex.Pattern;
 
 /**
- * Durations as Kubernetes writes them ({@code 1h30m}, {@code 500ms}): what CEL's {@code duration()}
- * reads too, without its µs and ns.
+ * Durations as Kubernetes writes them ({@code 1h30m}, {@code 500ms}) and CEL's {@code duration()}
+ * reads them, in whole numbers that stay far below its limit of 292 years.
  */
 public final class Durations {
-  /** Pattern of a duration field in the schema. */
-  public static final String PATTERN = "^([0-9]+(\\.[0-9]+)?(h|m|s|ms))+$";
+  /** Pattern of a duration; it also takes the empty text, which is none. */
+  public static final String PATTERN =
+      "^([0-9]{1,5}h)?([0-9]{1,7}m)?([0-9]{1,9}s)?([0-9]{1,9}ms)?$";
 
   private static final Pattern WHOLE = Pattern.compile(PATTERN);
-  private static final Pattern PART = Pattern.compile("([0-9]+(?:\\.[0-9]+)?)(h|ms|m|s)");
+
+  private static final int LONGEST_HOURS = 99_999;
 
   private Durations() {}
 
-  /** Reads a duration; empty when the text is not one or is longer than 292 years. */
+  /** Reads a duration; empty when the text is not one. */
   public static Optional<Duration> parse(String text) {
-    if (!WHOLE.matcher(text).matches()) {
-      return Optional.empty();
-    }
-    BigDecimal millis = BigDecimal.ZERO;
-    var part = PART.matcher(text);
-    while (part.find()) {
-      millis =
-          millis.add(
-              new BigDecimal(part.group(1)).multiply(BigDecimal.valueOf(millisOf(part.group(2)))));
-    }
-    return millis.compareTo(BigDecimal.valueOf(Long.MAX_VALUE / 1_000_000)) > 0
+    var parts = WHOLE.matcher(text);
+    return text.isEmpty() || !parts.matches()
         ? Optional.empty()
-        : Optional.of(Duration.ofMillis(millis.longValue()));
+        : Optional.of(
+                Duration.ofHours(number(parts.group(1)))
+                    .plusMinutes(number(parts.group(2)))
+                    .plusSeconds(number(parts.group(3)))
+                    .plusMillis(number(parts.group(4))))
+            .filter(duration -> duration.toHours() <= LONGEST_HOURS);
   }
 
-  /**
-   * Writes a duration in the largest units that hold it: {@code 1h30m}, {@code 1m0.5s} as 1m500ms.
-   */
+  private static long number(String part) {
+    return part == null ? 0 : Long.parseLong(part.replaceAll("[a-z]", ""));
+  }
+
+  /** Writes a duration, one text for each: {@code 90m} and {@code 1h30m} give {@code 1h30m}. */
   public static String format(Duration duration) {
     StringBuilder text = new StringBuilder();
     append(text, duration.toHours(), "h");
@@ -51,14 +50,5 @@ public final class Durations {
     if (amount > 0) {
       text.append(amount).append(unit);
     }
-  }
-
-  private static int millisOf(String unit) {
-    return switch (unit) {
-      case "h" -> 3_600_000;
-      case "m" -> 60_000;
-      case "s" -> 1_000;
-      default -> 1;
-    };
   }
 }

@@ -1,13 +1,19 @@
 package dev.koyomi.crds;
 
 import com.fasterxml.jackson.annotation.JsonClassDescription;
+import com.fasterxml.jackson.annotation.JsonPropertyDescription;
 import io.fabric8.generator.annotation.Default;
 import org.jspecify.annotations.Nullable;
 
-/** What happens when the batch fires while an earlier run, selection and work, is not over. */
+/** What happens when the batch fires while an earlier run, selection or work, is not over. */
 @JsonClassDescription(
-    "What happens when the batch fires while its last run, selection and work, is not over.")
-public record Overlap(@Default("Skip") @Nullable Policy policy) {
+    "What happens when the batch fires while its last run, selection or work, is not over.")
+public record Overlap(
+    @JsonPropertyDescription(
+            "Skip: the new occurrence is recorded as skipped, with the reason. Allow: runs may work"
+                + " side by side.")
+        @Default("Skip")
+        @Nullable Policy policy) {
   public enum Policy {
     /** The new occurrence is recorded as skipped, with the reason. */
     Skip,

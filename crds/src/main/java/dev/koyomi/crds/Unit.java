@@ -3,23 +3,35 @@ package dev.koyomi.crds;
 import com.fasterxml.jackson.annotation.JsonClassDescription;
 import com.fasterxml.jackson.annotation.JsonPropertyDescription;
 import io.fabric8.generator.annotation.Default;
-import io.fabric8.generator.annotation.Pattern;
 import io.fabric8.generator.annotation.Required;
 import io.fabric8.generator.annotation.Size;
+import io.fabric8.generator.annotation.ValidationRule;
 import org.jspecify.annotations.Nullable;
 
 /** The business logic for one target. */
 @JsonClassDescription(
     "The business logic for one target: one transaction that happens once or not at all.")
+@ValidationRule(
+    value = "self.sql.matches(r'\\S')",
+    fieldPath = ".sql",
+    message = Rules.NO_STATEMENT)
+@ValidationRule(
+    value = "self.timeout != '' && self.timeout.matches(r'" + Durations.PATTERN + "')",
+    fieldPath = ".timeout",
+    message = Rules.DURATION)
+@ValidationRule(
+    value = "!self.timeout.matches(r'^[0hms]+$')",
+    fieldPath = ".timeout",
+    message = Rules.ZERO)
 public record Unit(
     @JsonPropertyDescription(
             "Statements of the transaction, without COMMIT or ROLLBACK. :name is the payload's"
                 + " column of that name. When the last statement touches no row the job counts as"
                 + " skipped.")
         @Required
-        @Size(min = 1, max = 65536)
+        @Size(max = 65536)
         @Nullable String sql,
     @JsonPropertyDescription("How long one Unit may take, such as 30s.")
         @Default("30s")
-        @Pattern(Durations.PATTERN)
+        @Size(max = 40)
         @Nullable String timeout) {}

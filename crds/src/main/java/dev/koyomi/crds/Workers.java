@@ -5,11 +5,19 @@ import com.fasterxml.jackson.annotation.JsonPropertyDescription;
 import io.fabric8.generator.annotation.Default;
 import io.fabric8.generator.annotation.Max;
 import io.fabric8.generator.annotation.Min;
-import io.fabric8.generator.annotation.Pattern;
+import io.fabric8.generator.annotation.Size;
+import io.fabric8.generator.annotation.ValidationRule;
 import org.jspecify.annotations.Nullable;
 
 /** The pods that run the Units. */
 @JsonClassDescription("The pods that run the Units.")
+@ValidationRule(
+    value =
+        "!has(self.stopWithin) || self.stopWithin != '' && self.stopWithin.matches(r'"
+            + Durations.PATTERN
+            + "')",
+    fieldPath = ".stopWithin",
+    message = Rules.DURATION)
 public record Workers(
     @JsonPropertyDescription("Number of worker pods.") @Default("1") @Min(1) @Max(1000)
         @Nullable Integer max,
@@ -23,5 +31,5 @@ public record Workers(
             "Time a stopping pod has to finish its running Units; at least unit.timeout. Becomes"
                 + " terminationGracePeriodSeconds.")
         @Default("60s")
-        @Pattern(Durations.PATTERN)
+        @Size(max = 40)
         @Nullable String stopWithin) {}

@@ -9,6 +9,28 @@ import java.util.stream.IntStream;
  * or a macro; when both day-of-month and day-of-week are restricted, either is enough.
  */
 public final class Cron {
+  /** Pattern of five fields or a macro. */
+  public static final String SHAPE =
+      "^\\s*(@(yearly|annually|monthly|weekly|daily|midnight|hourly)|[^@\\s]\\S*(\\s+\\S+){4})\\s*$";
+
+  /** What is said about a text of another shape. */
+  public static final String SHAPE_SENTENCE =
+      "Write five fields (minute hour day-of-month month day-of-week), such as \"0 1 * * *\", or"
+          + " one of @yearly, @annually, @monthly, @weekly, @daily, @midnight and @hourly; seconds"
+          + " and @every are not known, and a time zone belongs in spec.timeZone.";
+
+  private static final String VALUE = "([0-9]{1,2}|[A-Za-z]{3})";
+  private static final String PART = "(\\*|" + VALUE + "(-" + VALUE + ")?)(/[0-9]{1,2})?";
+  private static final String FIELD = PART + "(," + PART + ")*";
+
+  /** Pattern of fields made of known symbols, or of a macro. */
+  public static final String SYMBOLS = "^\\s*(@[a-z]+|" + FIELD + "(\\s+" + FIELD + "){4})\\s*$";
+
+  /** What is said about fields with others. */
+  public static final String SYMBOLS_SENTENCE =
+      "A field has numbers, names such as MON, *, ranges such as 1-5, lists such as 1,15 and steps"
+          + " such as */10: ?, L, W and # are not known.";
+
   private static final Map<String, String> MACROS =
       Map.of(
           "@yearly", "0 0 1 1 *",
