@@ -1,7 +1,7 @@
 /**
- * The custom resources as Java records that mirror the YAML word for word: a manifest's tree comes
- * in, a {@link dev.koyomi.crds.BatchScheduleSpec} or the problems that kept it from being read go
- * out.
+ * The custom resource as Java records that mirror the YAML word for word: their annotations come
+ * in, the CRD in {@code crds/generated} goes out ({@code mvn verify -pl crds
+ * -Dkoyomi.update=true}). What a manifest means is read in {@code plan}.
  */
 @NullMarked
 package dev.koyomi.crds;
