@@ -114,14 +114,12 @@ public final class Slices {
     try (PreparedStatement statement =
         connection.prepareStatement(
             """
-            select ceil(extract(epoch from greatest(min(due_at) - koyomi.now(), interval '0')) * 1000)::bigint
-              from koyomi.slice where batch_id = ? and lease is null
+            select greatest(0, ceil(extract(epoch from min(due_at) - koyomi.now()) * 1000))::bigint
+              from koyomi.slice where batch_id = ? and lease is null having count(*) > 0
             """)) {
       statement.setInt(1, batchId);
       try (ResultSet row = statement.executeQuery()) {
-        row.next();
-        long millis = row.getLong(1);
-        return row.wasNull() ? Optional.empty() : Optional.of(Duration.ofMillis(millis));
+        return row.next() ? Optional.of(Duration.ofMillis(row.getLong(1))) : Optional.empty();
       }
     }
   }

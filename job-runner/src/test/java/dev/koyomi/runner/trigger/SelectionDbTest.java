@@ -1,0 +1,265 @@
+package dev.koyomi.runner.trigger;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import dev.koyomi.runner.queue.Opening;
+import dev.koyomi.runner.queue.RunState;
+import dev.koyomi.runner.queue.Selection;
+import dev.koyomi.runner.testing.Billing;
+import dev.koyomi.runner.testing.Rival;
+import dev.koyomi.runner.testing.TestDatabase;
+import java.sql.Connection;
+import java.sql.SQLException;
+import java.time.LocalDate;
+import java.util.Map;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.extension.RegisterExtension;
+
+/** Every selected target is in exactly one chunk of the run, or nothing is enqueued at all. */
+final class SelectionDbTest {
+  @RegisterExtension static final TestDatabase DATABASE = new TestDatabase();
+
+  private static final String SELECT =
+      "SELECT id AS key, id AS \"subscriptionId\", :logicalDate AS \"billingDate\" FROM"
+          + " subscription WHERE active ORDER BY id";
+
+  private static Billing selecting(int subscriptions, String sql) {
+    return Billing.with(DATABASE, subscriptions, Billing.manifest(SELECT, sql));
+  }
+
+  private static long chunks(Billing billing) {
+    return billing.count("select count(*) from koyomi.chunk");
+  }
+
+  @Test
+  void keepsTheOrderOfTheQueryInChunksOf500() throws Exception {
+    Billing billing = selecting(1200, SELECT.replace("ORDER BY id", "ORDER BY id DESC"));
+
+    billing.fire();
+
+    assertThat(billing.text("select string_agg(size::text, ',' order by id) from koyomi.chunk"))
+        .isEqualTo("500,500,200");
+    assertThat(billing.text("select string_agg(keys[1], ',' order by id) from koyomi.chunk"))
+        .isEqualTo("1200,700,200");
+    assertThat(billing.text("select jobs ->> 0 from koyomi.chunk order by id limit 1"))
+        .isEqualTo("{\"billingDate\": \"2026-11-01\", \"subscriptionId\": 1200}");
+  }
+
+  @Test
+  void closesAChunkAtAMegabyte() throws Exception {
+    Billing billing =
+        selecting(
+            100,
+            SELECT.replace(
+                "id AS \"subscriptionId\"",
+                "id AS \"subscriptionId\", repeat('x', 100000) AS note"));
+
+    billing.fire();
+
+    assertThat(chunks(billing)).isGreaterThanOrEqualTo(10);
+    assertThat(billing.count("select sum(size) from koyomi.chunk")).isEqualTo(100);
+  }
+
+  @Test
+  void takesTheFirstRowOfAKeyAndCountsTheOthers() throws Exception {
+    Billing billing = selecting(600, SELECT.replace("id AS key", "id % 400 AS key"));
+
+    assertThat(billing.fire())
+        .isEqualTo(
+            new TriggerResult.Dispatched(
+                1, LocalDate.parse("2026-11-01"), 400, 200, RunState.Running));
+
+    assertThat(
+            billing.count(
+                "select count(*) from koyomi.chunk, jsonb_array_elements(jobs) j where (j ->>"
+                    + " 'subscriptionId')::int > 400"))
+        .isZero();
+  }
+
+  @Test
+  void refusesMoreTargetsThanMaxJobsAndEnqueuesNone() throws Exception {
+    Billing billing = Billing.with(DATABASE, 11, Billing.manifest("timeout: 1m", "maxJobs: 10"));
+
+    assertThat(billing.fire())
+        .isInstanceOfSatisfying(
+            TriggerResult.Refused.class,
+            refused ->
+                assertThat(refused.message())
+                    .contains(
+                        "more than spec.trigger.maxJobs = 10 targets and nothing was enqueued"));
+
+    assertThat(chunks(billing)).isZero();
+    assertThat(billing.text("select state || ' ' || reason from koyomi.runs"))
+        .isEqualTo("Failed TooManyJobs");
+  }
+
+  @Test
+  void refusesRowsWithoutAKey() throws Exception {
+    assertThat(sentence(selecting(3, SELECT.replace("id AS key", "nullif(id, 2) AS key"))))
+        .contains("the column \"key\" is null in 1 of 3 rows");
+    assertThat(sentence(selecting(3, SELECT.replace("id AS key", "id AS target"))))
+        .contains("has no column \"key\"");
+    assertThat(sentence(selecting(3, SELECT.replace("\"subscriptionId\"", "\"billingDate\""))))
+        .contains("two columns of the query have the same name");
+  }
+
+  @Test
+  void refusesAUnitWhoseParameterIsNoColumn() throws Exception {
+    assertThat(sentence(selecting(3, SELECT.replace("\"subscriptionId\"", "subscription"))))
+        .isEqualTo(
+            "spec.unit.sql uses :subscriptionId, but spec.trigger.sql has no column of that name"
+                + " beside \"key\"; it has: billingDate, subscription");
+  }
+
+  @Test
+  void saysWhatTheDatabaseDoesNotKnow() throws Exception {
+    Billing billing = selecting(3, SELECT.replace("WHERE active", "WHERE actve"));
+
+    assertThat(sentence(billing))
+        .startsWith("spec.trigger.sql: ")
+        .contains("column \"actve\" does not exist");
+    assertThat(billing.text("select state || ' ' || reason from koyomi.runs"))
+        .isEqualTo("Failed SelectionFailed");
+  }
+
+  private static String sentence(Billing billing) throws InterruptedException {
+    TriggerResult result = billing.fire();
+    assertThat(result).isInstanceOf(TriggerResult.Refused.class);
+    assertThat(chunks(billing)).isZero();
+    return ((TriggerResult.Refused) result).message();
+  }
+
+  @Test
+  void endsARunWithoutTargetsAsTheManifestSays() throws Exception {
+    Billing billing = Billing.with(DATABASE, 0);
+    billing.fire();
+    assertThat(billing.text("select state || ', ' || message from koyomi.runs"))
+        .isEqualTo("Succeeded, the trigger selected no target");
+
+    Billing strict = Billing.with(DATABASE, 0, Billing.manifest("timeout: 1m", "onEmpty: Fail"));
+    strict.fire();
+    assertThat(strict.text("select state || ' ' || reason from koyomi.runs"))
+        .isEqualTo("Failed NoTargets");
+  }
+
+  @Test
+  void leavesASlowSelectionToTheNextTryAndSaysWhy() throws Exception {
+    Billing billing =
+        Billing.with(
+            DATABASE,
+            3,
+            Billing.manifest(
+                    SELECT,
+                    SELECT.replace("WHERE active", "WHERE active AND pg_sleep(5) IS NOT NULL"))
+                .replace("timeout: 1m", "timeout: 100ms"));
+
+    assertThat(billing.fire()).isInstanceOf(TriggerResult.Failed.class);
+
+    assertThat(billing.text("select state || ', ' || message from koyomi.runs"))
+        .startsWith("Selecting, the selection took longer than spec.trigger.timeout");
+    assertThat(chunks(billing)).isZero();
+  }
+
+  /**
+   * The old selector wakes up after its takeover, in each of the places where it can have been
+   * frozen.
+   */
+  @Test
+  void keepsAFrozenSelectorFromAddingToTheRunThatWasTakenOver() throws Exception {
+    Billing billing = Billing.with(DATABASE, 600);
+    DATABASE
+        .jdbi()
+        .useHandle(
+            handle ->
+                handle.execute(
+                    """
+                    insert into koyomi.run (batch_id, occurrence, logical_date, revision, state, exclusive, selector_token, select_timeout, selecting_since, created_at)
+                      values (1, ?, '2026-11-01', 'r', 'Selecting', true, 77, '1m', now(), now())
+                    """,
+                    Billing.SLOT.atOffset(java.time.ZoneOffset.UTC)));
+    Selection frozen = new Selection(new Opening.Select(1, 77, LocalDate.parse("2026-11-01")));
+    Map<String, String> values = Map.of("logicalDate", "2026-11-01");
+
+    try (Connection connection = DATABASE.dataSource().getConnection()) {
+      Selection.Counts counts = frozen.select(connection, billing.plan(), values);
+      assertThat(billing.fire()).isInstanceOf(TriggerResult.Dispatched.class);
+
+      assertThatThrownBy(() -> frozen.select(connection, billing.plan(), values))
+          .satisfies(SelectionDbTest::isTakenOver);
+      assertThatThrownBy(() -> frozen.dispatch(connection, counts, false))
+          .satisfies(SelectionDbTest::isTakenOver);
+    }
+
+    assertThat(billing.count("select sum(size) from koyomi.chunk")).isEqualTo(600);
+    assertThat(billing.count("select sum(stop) from koyomi.slice")).isEqualTo(600);
+    billing.drain();
+    assertThat(billing.count("select count(*) from invoice")).isEqualTo(600);
+  }
+
+  private static void isTakenOver(Throwable thrown) {
+    assertThat(((SQLException) thrown).getSQLState()).isEqualTo(Selection.TAKEN_OVER);
+  }
+
+  /**
+   * While the check holds the run, a takeover waits; so the chunks of a selector that was in time
+   * are seen and removed.
+   */
+  @Test
+  void makesATakeoverWaitForASelectorThatIsCommitting() throws Exception {
+    Billing billing = Billing.with(DATABASE, 1);
+    DATABASE
+        .jdbi()
+        .useHandle(
+            handle ->
+                handle.execute(
+                    """
+                    insert into koyomi.run (batch_id, occurrence, logical_date, revision, state, exclusive, selector_token, select_timeout, selecting_since, created_at)
+                      values (1, ?, '2026-11-01', 'r', 'Selecting', true, 77, '1m', now(), now())
+                    """,
+                    Billing.SLOT.atOffset(java.time.ZoneOffset.UTC)));
+    try (Rival selector = new Rival(DATABASE.dataSource());
+        Rival successor = new Rival(DATABASE.dataSource())) {
+      selector.inOpenTransaction(
+          open ->
+              open.createStatement()
+                  .execute(
+                      "insert into koyomi.chunk (run_id, selector_token, size, keys, jobs) values"
+                          + " (1, 77, 1, '{1}', '[{}]'); select koyomi.hold_selection(1, 77)"));
+      var takeover =
+          successor.blocked(
+              waiting ->
+                  waiting
+                      .createStatement()
+                      .executeUpdate(
+                          "update koyomi.run set selector_token = 78 where id = 1 and"
+                              + " selector_token = 77"));
+      assertThat(takeover).isNotDone();
+      selector.commit();
+      assertThat(Rival.outcome(takeover)).isEqualTo(1);
+    }
+    assertThat(chunks(billing)).isEqualTo(1);
+  }
+
+  @Test
+  void putsNothingInTheQueueUntilEverythingIsSelected() throws Exception {
+    Billing billing = Billing.with(DATABASE, 600);
+    DATABASE
+        .jdbi()
+        .useHandle(
+            handle ->
+                handle.execute(
+                    """
+                    insert into koyomi.run (batch_id, occurrence, logical_date, revision, state, exclusive, selector_token, select_timeout, selecting_since, created_at)
+                      values (1, ?, '2026-11-01', 'r', 'Selecting', true, 77, '1m', now(), now())
+                    """,
+                    Billing.SLOT.atOffset(java.time.ZoneOffset.UTC)));
+    Selection selection = new Selection(new Opening.Select(1, 77, LocalDate.parse("2026-11-01")));
+    try (Connection connection = DATABASE.dataSource().getConnection()) {
+      selection.select(connection, billing.plan(), Map.of("logicalDate", "2026-11-01"));
+    }
+
+    assertThat(chunks(billing)).isEqualTo(2);
+    assertThat(billing.count("select count(*) from koyomi.slice")).isZero();
+  }
+}

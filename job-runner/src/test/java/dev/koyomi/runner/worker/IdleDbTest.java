@@ -1,0 +1,62 @@
+package dev.koyomi.runner.worker;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import dev.koyomi.runner.queue.Slices;
+import dev.koyomi.runner.queue.Workers;
+import dev.koyomi.runner.testing.Billing;
+import dev.koyomi.runner.testing.TestDatabase;
+import java.security.SecureRandom;
+import java.sql.Connection;
+import java.time.Duration;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.extension.RegisterExtension;
+
+/** An idle system writes nothing but heartbeats. */
+final class IdleDbTest {
+  @RegisterExtension static final TestDatabase DATABASE = new TestDatabase();
+
+  @Test
+  void leasesAndSweepsWithoutATransactionIdWhenNothingIsReady() throws Exception {
+    Billing billing = Billing.with(DATABASE, 1);
+    long worker = new Workers(DATABASE.jdbi()).join("pod", Workers.Kind.Worker, billing.batchId());
+    Slices slices = new Slices(new SecureRandom());
+    try (Connection connection = DATABASE.dataSource().getConnection()) {
+      connection.setAutoCommit(false);
+
+      assertThat(slices.lease(connection, billing.batchId(), worker, 0)).isEmpty();
+      assertThat(slices.untilNextDue(connection, billing.batchId())).isEmpty();
+      connection.createStatement().execute("select koyomi.sweep()");
+
+      try (var row =
+          connection
+              .createStatement()
+              .executeQuery("select pg_current_xact_id_if_assigned() is null")) {
+        row.next();
+        assertThat(row.getBoolean(1)).as("nothing was written, no row was locked").isTrue();
+      }
+      connection.rollback();
+      connection.setAutoCommit(true);
+    }
+  }
+
+  @Test
+  void looksForWorkAsOftenAsOneSlotDoes() throws Exception {
+    Lookout lookout = new Lookout();
+    Thread scout = Thread.ofVirtual().start(() -> await(lookout, Duration.ofHours(1)));
+    Thread sleeper = Thread.ofVirtual().start(() -> await(lookout, Duration.ofHours(1)));
+    assertThat(scout.join(Duration.ofMillis(50)) || sleeper.join(Duration.ofMillis(50))).isFalse();
+
+    lookout.announce();
+
+    assertThat(scout.join(Duration.ofSeconds(10)) && sleeper.join(Duration.ofSeconds(10))).isTrue();
+  }
+
+  private static void await(Lookout lookout, Duration atMost) {
+    try {
+      lookout.awaitNews(atMost);
+    } catch (InterruptedException e) {
+      throw new IllegalStateException(e);
+    }
+  }
+}
