@@ -48,8 +48,8 @@ record Billing(Room room, Manifest manifest) {
                   unit:
                     sql: |
                       SELECT pg_sleep(0.02);
-                      INSERT INTO invoice (subscription_id, billing_date, amount, status)
-                      SELECT id, :billingDate, monthly_fee, 'issued' FROM subscription WHERE id = :subscriptionId
+                      INSERT INTO invoice (subscription_id, billing_date, amount, currency, status)
+                      SELECT id, :billingDate, monthly_fee, currency, 'issued' FROM subscription WHERE id = :subscriptionId
                   workers: {max: 2, concurrency: 4}
                 """));
   }

@@ -69,7 +69,7 @@ final class Room implements AutoCloseable {
   }
 
   Manifest billing() throws IOException {
-    return Manifest.read(example("batch.yaml")).in(namespace);
+    return Manifest.read(example("issue-invoices.yaml")).in(namespace);
   }
 
   Map<String, String> credentials() {
