@@ -1,8 +1,11 @@
 package dev.koyomi.crds.occurrence;
 
 import java.time.LocalDate;
+import java.time.LocalDateTime;
+import java.util.Arrays;
 import java.util.Map;
 import java.util.stream.IntStream;
+import java.util.stream.Stream;
 
 /**
  * A cron expression that means what the CronJob controller of Kubernetes reads in it: five fields
@@ -47,7 +50,7 @@ public final class Cron {
   private final long days;
   private final long months;
   private final long weekdays;
-  private final boolean anyDay;
+  private final boolean eitherDay;
   private final boolean clock;
 
   private Cron(String text, String[] fields) throws CronProblem {
@@ -57,23 +60,23 @@ public final class Cron {
     days = Field.DAY_OF_MONTH.bits(fields[2]);
     months = Field.MONTH.bits(fields[3]);
     weekdays = Field.DAY_OF_WEEK.bits(fields[4]);
-    anyDay = !star(fields[2]) && !star(fields[4]);
+    eitherDay = !star(fields[2]) && !star(fields[4]);
     clock = fields[1].contains("*") || fields[1].contains("/");
   }
 
   /** Reads five fields or a macro. */
   public static Cron parse(String text) throws CronProblem {
-    String[] fields = MACROS.getOrDefault(text.strip(), text.strip()).split("\\s+", -1);
-    if (fields.length != 5) {
-      throw new CronProblem(
-          ("\"%s\" has %d fields: write five (minute hour day-of-month month day-of-week), such as"
-                  + " \"0 1 * * *\", or a macro such as @daily.")
-              .formatted(text, fields.length));
+    String stripped = text.strip();
+    if (!stripped.matches(SHAPE)) {
+      throw new CronProblem(SHAPE_SENTENCE);
     }
-    return new Cron(text, fields);
+    if (!stripped.matches(SYMBOLS)) {
+      throw new CronProblem(SYMBOLS_SENTENCE);
+    }
+    return new Cron(stripped, MACROS.getOrDefault(stripped, stripped).split("\\s+", -1));
   }
 
-  /** The expression as it was written. */
+  /** The expression, as it goes into a CronJob. */
   public String text() {
     return text;
   }
@@ -86,29 +89,23 @@ public final class Cron {
   boolean fires(LocalDate date) {
     boolean day = has(days, date.getDayOfMonth());
     boolean weekday = has(weekdays, date.getDayOfWeek().getValue() % 7);
-    return has(months, date.getMonthValue()) && (anyDay ? day || weekday : day && weekday);
+    return has(months, date.getMonthValue()) && (eitherDay ? day || weekday : day && weekday);
   }
 
-  IntStream hours() {
-    return IntStream.range(0, 24).filter(hour -> has(hours, hour));
-  }
-
-  IntStream minutes() {
-    return IntStream.range(0, 60).filter(minute -> has(minutes, minute));
+  /** The times of a day on which it fires, in order. */
+  Stream<LocalDateTime> times(LocalDate date) {
+    return IntStream.range(0, 24 * 60)
+        .filter(minute -> has(hours, minute / 60) && has(minutes, minute % 60))
+        .mapToObj(minute -> date.atTime(minute / 60, minute % 60));
   }
 
   private static boolean has(long bits, int value) {
     return (bits >> value & 1) == 1;
   }
 
-  /** As Kubernetes has it, a step above one makes a star a restriction. */
+  /** As in Kubernetes, a step above one makes a star a restriction. */
   private static boolean star(String field) {
-    for (String part : field.split(",", -1)) {
-      if (part.equals("*") || part.equals("*/1")) {
-        return true;
-      }
-    }
-    return false;
+    return Arrays.stream(field.split(",", -1)).anyMatch(part -> part.matches("\\*(/0?1)?"));
   }
 
   @Override

@@ -1,53 +1,55 @@
 package dev.koyomi.crds.occurrence;
 
 import java.util.Arrays;
-import java.util.List;
 import java.util.Locale;
 
 /** The five fields of a cron expression, each with its range and its names. */
 enum Field {
-  MINUTE("minute", 0, 59, ""),
-  HOUR("hour", 0, 23, ""),
-  DAY_OF_MONTH("day-of-month", 1, 31, ""),
-  MONTH("month", 1, 12, "JAN,FEB,MAR,APR,MAY,JUN,JUL,AUG,SEP,OCT,NOV,DEC"),
-  DAY_OF_WEEK("day-of-week", 0, 6, "SUN,MON,TUE,WED,THU,FRI,SAT");
+  MINUTE("minute", 0, 59, "", "0 to 59"),
+  HOUR("hour", 0, 23, "", "0 to 23"),
+  DAY_OF_MONTH("day-of-month", 1, 31, "", "1 to 31"),
+  MONTH("month", 1, 12, "JAN,FEB,MAR,APR,MAY,JUN,JUL,AUG,SEP,OCT,NOV,DEC", "1 to 12 or JAN to DEC"),
+  DAY_OF_WEEK("day-of-week", 0, 6, "SUN,MON,TUE,WED,THU,FRI,SAT", "0 (Sunday) to 6 or SUN to SAT");
 
   private final String words;
   private final int min;
   private final int max;
   private final String names;
+  private final String allowed;
 
-  Field(String words, int min, int max, String names) {
+  Field(String words, int min, int max, String names, String allowed) {
     this.words = words;
     this.min = min;
     this.max = max;
     this.names = names;
+    this.allowed = allowed;
   }
 
-  /** The values that the text allows, as bits. */
+  /** The values that the text allows, as bits; the text has the symbols of a field. */
   long bits(String text) throws CronProblem {
     long bits = 0;
     for (String part : text.split(",", -1)) {
-      bits |= part(text, part);
+      bits |= part(part);
     }
     return bits;
   }
 
-  private long part(String text, String part) throws CronProblem {
+  private long part(String part) throws CronProblem {
     String[] rangeAndStep = part.split("/", -1);
     String[] bounds = rangeAndStep[0].split("-", -1);
-    if (rangeAndStep.length > 2 || bounds.length > 2) {
-      throw problem(text, part);
-    }
-    boolean star = rangeAndStep[0].equals("*");
+    boolean star = bounds[0].equals("*");
+    // As in Kubernetes, 5/10 means 5-59/10.
     boolean open = bounds.length == 1 && rangeAndStep.length == 2;
-    int from = star ? min : value(text, part, bounds[0]);
-    int to = star || open ? max : value(text, part, bounds[bounds.length - 1]);
-    int step = rangeAndStep.length == 1 ? 1 : step(text, part, rangeAndStep[1]);
+    int from = star ? min : value(bounds[0], part);
+    int to = star || open ? max : value(bounds[bounds.length - 1], part);
+    int step = rangeAndStep.length == 1 ? 1 : Integer.parseInt(rangeAndStep[1]);
+    if (step == 0) {
+      throw new CronProblem("The step of \"%s\" is zero: write 1 or more.".formatted(part));
+    }
     if (from > to) {
       throw new CronProblem(
-          "The %s \"%s\" runs backwards: write the smaller number first, or two ranges with a comma."
-              .formatted(words, part));
+          "The range \"%s\" runs backwards: write the smaller %s first, or two ranges with a comma."
+              .formatted(part, words));
     }
     long bits = 0;
     for (int i = from; i <= to; i += step) {
@@ -56,34 +58,13 @@ enum Field {
     return bits;
   }
 
-  private int value(String text, String part, String word) throws CronProblem {
-    int named = names().indexOf(word.toUpperCase(Locale.ROOT));
-    int value = named >= 0 ? named + min : word.matches("[0-9]{1,4}") ? Integer.parseInt(word) : -1;
+  private int value(String word, String part) throws CronProblem {
+    int named = Arrays.asList(names.split(",", -1)).indexOf(word.toUpperCase(Locale.ROOT));
+    boolean number = Character.isDigit(word.charAt(0));
+    int value = number ? Integer.parseInt(word) : named < 0 ? -1 : named + min;
     if (value < min || value > max) {
-      throw problem(text, part);
+      throw new CronProblem("\"%s\" is no %s: write %s.".formatted(part, words, allowed));
     }
     return value;
-  }
-
-  private int step(String text, String part, String word) throws CronProblem {
-    if (!word.matches("[0-9]{1,4}") || Integer.parseInt(word) == 0) {
-      throw problem(text, part);
-    }
-    return Integer.parseInt(word);
-  }
-
-  private List<String> names() {
-    return Arrays.asList(names.split(",", -1));
-  }
-
-  private CronProblem problem(String text, String part) {
-    return new CronProblem(
-        "\"%s\" is no %s: write %d to %d%s, * or */n, with - for a range and , for a list."
-            .formatted(
-                part.isEmpty() ? text : part,
-                words,
-                min,
-                max,
-                names.isEmpty() ? "" : " or " + names().getFirst() + " to " + names().getLast()));
   }
 }

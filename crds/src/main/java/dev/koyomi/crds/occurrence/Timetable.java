@@ -82,29 +82,31 @@ public final class Timetable {
     Stream<Instant> occurrences(Cron cron, Instant after, Instant until) {
       LocalDateTime first = LocalDateTime.ofInstant(from, offset);
       LocalDateTime last = LocalDateTime.ofInstant(until, offset).plusNanos(1);
+      LocalDateTime before =
+          end == null || end.getDateTimeBefore().isAfter(last) ? last : end.getDateTimeBefore();
+      boolean skipped = skipped(cron);
       Stream<Instant> ticks =
-          locals(
-                  cron,
-                  first,
-                  end == null || end.getDateTimeBefore().isAfter(last)
-                      ? last
-                      : end.getDateTimeBefore())
+          locals(cron, first, before)
               .filter(local -> cron.followsClock() || !repeated(local))
-              .map(local -> local.toInstant(offset));
-      return Stream.concat(afterGap(cron), ticks).distinct().filter(i -> i.isAfter(after));
+              .map(local -> local.toInstant(offset))
+              .filter(instant -> !(skipped && instant.equals(from)));
+      return Stream.concat(skipped ? Stream.of(from) : Stream.empty(), ticks)
+          .filter(instant -> instant.isAfter(after) && !instant.isAfter(until));
     }
 
     private boolean repeated(LocalDateTime local) {
       return start != null && start.isOverlap() && local.isBefore(start.getDateTimeBefore());
     }
 
-    private Stream<Instant> afterGap(Cron cron) {
-      if (start == null || !start.isGap() || cron.followsClock()) {
-        return Stream.empty();
-      }
-      return locals(cron, start.getDateTimeBefore(), start.getDateTimeAfter())
-          .map(local -> start.getInstant())
-          .limit(1);
+    /** Whether this begins with a gap that swallowed an occurrence. */
+    private boolean skipped(Cron cron) {
+      return start != null
+          && start.isGap()
+          && start.getInstant().equals(from)
+          && !cron.followsClock()
+          && locals(cron, start.getDateTimeBefore(), start.getDateTimeAfter())
+              .findAny()
+              .isPresent();
     }
 
     private static Stream<LocalDateTime> locals(
@@ -114,12 +116,7 @@ public final class Timetable {
               date -> !date.isAfter(before.toLocalDate()),
               date -> date.plusDays(1))
           .filter(cron::fires)
-          .flatMap(
-              date ->
-                  cron.hours()
-                      .boxed()
-                      .flatMap(
-                          hour -> cron.minutes().mapToObj(minute -> date.atTime(hour, minute))))
+          .flatMap(cron::times)
           .filter(local -> !local.isBefore(from))
           .takeWhile(local -> local.isBefore(before));
     }

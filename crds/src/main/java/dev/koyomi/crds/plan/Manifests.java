@@ -1,62 +1,70 @@
 package dev.koyomi.crds.plan;
 
-import com.fasterxml.jackson.core.JsonLocation;
-import com.fasterxml.jackson.core.JsonProcessingException;
-import com.fasterxml.jackson.core.StreamReadFeature;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
-import com.fasterxml.jackson.dataformat.yaml.YAMLFactory;
-import com.fasterxml.jackson.dataformat.yaml.YAMLParser;
-import java.io.IOException;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.regex.Pattern;
+import org.yaml.snakeyaml.DumperOptions;
+import org.yaml.snakeyaml.LoaderOptions;
+import org.yaml.snakeyaml.Yaml;
+import org.yaml.snakeyaml.constructor.SafeConstructor;
+import org.yaml.snakeyaml.error.MarkedYAMLException;
+import org.yaml.snakeyaml.error.YAMLException;
+import org.yaml.snakeyaml.nodes.Tag;
+import org.yaml.snakeyaml.representer.Representer;
+import org.yaml.snakeyaml.resolver.Resolver;
 
-/** Files with one or more YAML documents. */
+/** Files with one or more YAML documents, read as kubectl reads them. */
 public final class Manifests {
-  private static final ObjectMapper YAML =
-      new ObjectMapper(
-          YAMLFactory.builder().enable(StreamReadFeature.STRICT_DUPLICATE_DETECTION).build());
+  private static final ObjectMapper MAPPER = new ObjectMapper();
 
   private Manifests() {}
 
   /** The documents of a file; empty ones are left out. */
   public static List<JsonNode> read(String yaml) throws ManifestProblem {
     List<JsonNode> documents = new ArrayList<>();
-    try (var trees = YAML.readerFor(JsonNode.class).<JsonNode>readValues(yaml)) {
-      refuseAliases(yaml);
-      while (trees.hasNextValue()) {
-        JsonNode document = trees.nextValue();
-        if (!document.isNull() && !document.isMissingNode()) {
-          documents.add(document);
+    try {
+      for (Object document : parser().loadAll(yaml)) {
+        if (document != null) {
+          documents.add(MAPPER.valueToTree(document));
         }
       }
-    } catch (JsonProcessingException e) {
+    } catch (MarkedYAMLException e) {
+      var mark = e.getProblemMark();
       throw new ManifestProblem(
-          "This is not YAML%s: %s".formatted(place(e.getLocation()), firstLine(e)));
-    } catch (IOException e) {
+          "This is not YAML, line %d, column %d: %s."
+              .formatted(mark.getLine() + 1, mark.getColumn() + 1, e.getProblem()));
+    } catch (YAMLException e) {
       throw new ManifestProblem("This is not YAML: " + e.getMessage());
+    } catch (IllegalArgumentException e) {
+      // An alias within its own anchor gives a tree without end.
+      throw new ManifestProblem("An alias (*name) stands within its own anchor: write it out.");
     }
     return documents;
   }
 
-  /** The parser would take an alias for a string. */
-  private static void refuseAliases(String yaml) throws IOException, ManifestProblem {
-    try (YAMLParser parser = (YAMLParser) YAML.getFactory().createParser(yaml)) {
-      while (parser.nextToken() != null) {
-        if (parser.isCurrentAlias()) {
-          throw new ManifestProblem(
-              "The alias *%s%s is not read: write the value out."
-                  .formatted(parser.getText(), place(parser.currentTokenLocation())));
-        }
-      }
+  private static Yaml parser() {
+    LoaderOptions options = new LoaderOptions();
+    options.setAllowDuplicateKeys(false);
+    DumperOptions output = new DumperOptions();
+    return new Yaml(
+        new SafeConstructor(options), new Representer(output), output, options, new PlainScalars());
+  }
+
+  /** What a scalar without quotes is: dates and times of day stay text, as for Kubernetes. */
+  private static final class PlainScalars extends Resolver {
+    private static final Pattern WHOLE =
+        Pattern.compile("[-+]?(0|[1-9][0-9_]*|0[0-7_]+|0x[0-9a-fA-F_]+|0b[01_]+)");
+
+    @Override
+    protected void addImplicitResolvers() {
+      addImplicitResolver(Tag.BOOL, BOOL, "yYnNtTfFoO");
+      addImplicitResolver(Tag.INT, WHOLE, "-+0123456789");
+      addImplicitResolver(Tag.FLOAT, FLOAT, "-+0123456789.");
+      addImplicitResolver(Tag.MERGE, MERGE, "<");
+      addImplicitResolver(Tag.NULL, NULL, "~nN\0");
+      addImplicitResolver(Tag.NULL, EMPTY, null);
     }
-  }
-
-  private static String place(JsonLocation place) {
-    return " in line %d, column %d".formatted(place.getLineNr(), place.getColumnNr());
-  }
-
-  private static String firstLine(JsonProcessingException e) {
-    return e.getOriginalMessage().lines().findFirst().orElse("unreadable") + ".";
   }
 }

@@ -14,6 +14,11 @@ final class Problems {
     }
   }
 
+  /** Whether something within the field is wrong already. */
+  boolean within(String field) {
+    return found.stream().anyMatch(problem -> problem.field().startsWith(field + "."));
+  }
+
   boolean none() {
     return found.isEmpty();
   }

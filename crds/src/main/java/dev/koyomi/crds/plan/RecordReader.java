@@ -1,5 +1,6 @@
 package dev.koyomi.crds.plan;
 
+import com.fasterxml.jackson.annotation.JsonClassDescription;
 import com.fasterxml.jackson.annotation.JsonPropertyDescription;
 import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.JsonNode;
@@ -28,6 +29,8 @@ import org.jspecify.annotations.Nullable;
  */
 final class RecordReader {
   private static final ObjectMapper MAPPER = new ObjectMapper();
+  private static final JsonNodeFactory NODES = JsonNodeFactory.instance;
+
   private final Problems problems;
 
   RecordReader(Problems problems) {
@@ -43,79 +46,79 @@ final class RecordReader {
   }
 
   private ObjectNode object(JsonNode tree, Class<?> type, String path) {
-    ObjectNode kept = JsonNodeFactory.instance.objectNode();
     List<RecordComponent> components = List.of(type.getRecordComponents());
     List<String> known = components.stream().map(RecordComponent::getName).toList();
-    tree.fieldNames()
-        .forEachRemaining(
-            name -> {
-              if (!known.contains(name)) {
-                problems.add(path + "." + name, Sentences.unknownField(name, known));
-              }
-            });
+    for (String name : (Iterable<String>) tree::fieldNames) {
+      if (!known.contains(name)) {
+        problems.add(path + "." + name, Sentences.unknownField(name, known));
+      }
+    }
+    ObjectNode kept = NODES.objectNode();
     for (RecordComponent component : components) {
       String field = path + "." + component.getName();
       JsonNode given = tree.path(component.getName());
       JsonNode value = given.isMissingNode() || given.isNull() ? byDefault(component) : given;
-      if (value != null) {
-        JsonNode read = value(value, component, component.getGenericType(), field);
-        if (read != null) {
-          kept.set(component.getName(), read);
-        }
-      } else if (on(component, Required.class) != null) {
-        JsonPropertyDescription what = on(component, JsonPropertyDescription.class);
-        problems.add(
-            field, Sentences.missing(component.getName(), what == null ? "" : what.value()));
+      JsonNode read = value == null ? null : value(value, component, field);
+      if (read != null) {
+        kept.set(component.getName(), read);
+      } else if (value == null && on(component, Required.class) != null) {
+        problems.add(field, Sentences.missing(component.getName(), description(component)));
       }
     }
     return kept;
   }
 
-  private @Nullable JsonNode value(
-      JsonNode given, RecordComponent component, Type type, String field) {
-    if (type instanceof ParameterizedType parameterized) {
-      Type last =
-          parameterized.getActualTypeArguments()[parameterized.getActualTypeArguments().length - 1];
-      return parameterized.getRawType() == Map.class
-          ? map(given, component, last, field)
-          : list(given, component, last, field);
+  private @Nullable JsonNode value(JsonNode given, RecordComponent component, String field) {
+    if (component.getGenericType() instanceof ParameterizedType generic) {
+      return component.getType() == Map.class
+          ? map(given, component, field)
+          : list(given, component, generic.getActualTypeArguments()[0], field);
     }
-    Class<?> plain = (Class<?>) type;
-    if (plain.isRecord()) {
-      return given.isObject() ? object(given, plain, field) : wrong(field, given, "an object");
+    return single(given, component.getType(), component, field);
+  }
+
+  private @Nullable JsonNode single(
+      JsonNode given, Class<?> type, RecordComponent component, String field) {
+    if (type.isRecord()) {
+      return given.isObject() ? object(given, type, field) : wrong(field, given, "an object", null);
     }
-    if (plain.isEnum()) {
-      return choice(given, plain, field);
+    if (type.isEnum()) {
+      return choice(given, type, field);
     }
-    if (plain == Boolean.class) {
-      return given.isBoolean() ? given : wrong(field, given, "true or false");
+    if (type == Boolean.class) {
+      return given.isBoolean() ? given : wrong(field, given, "true or false", null);
     }
-    if (plain == String.class) {
-      return given.isTextual() ? text(given, component, field) : wrong(field, given, "a text");
-    }
-    return number(given, plain, component, field);
+    return type == String.class
+        ? text(given, component, field)
+        : number(given, type, component, field);
   }
 
   private @Nullable JsonNode number(
       JsonNode given, Class<?> type, RecordComponent component, String field) {
     boolean whole = type != Double.class;
     if (!given.isNumber() || (whole && !given.canConvertToExactIntegral())) {
-      return wrong(field, given, whole ? "a whole number" : "a number");
+      Default example = on(component, Default.class);
+      return wrong(
+          field,
+          given,
+          whole ? "a whole number" : "a number",
+          example == null ? null : example.value());
     }
     Min min = on(component, Min.class);
     Max max = on(component, Max.class);
     double value = given.doubleValue();
-    if ((min != null && value < min.value()) || (max != null && value > max.value())) {
-      problems.add(
-          field,
-          Sentences.outOfRange(
-              given, min == null ? 0 : min.value(), max == null ? Double.MAX_VALUE : max.value()));
+    if (min != null && max != null && (value < min.value() || value > max.value())) {
+      problems.add(field, Sentences.outOfRange(given, min.value(), max.value()));
       return null;
     }
     return given;
   }
 
   private @Nullable JsonNode text(JsonNode given, RecordComponent component, String field) {
+    if (!given.isTextual()) {
+      problems.add(field, Sentences.notText(given));
+      return null;
+    }
     Size size = on(component, Size.class);
     int length = given.textValue().codePointCount(0, given.textValue().length());
     if (size != null && length < size.min()) {
@@ -123,7 +126,7 @@ final class RecordReader {
       return null;
     }
     if (size != null && length > size.max()) {
-      problems.add(field, Sentences.tooLong(length, size.max(), "characters"));
+      problems.add(field, Sentences.tooMany(length, size.max(), "characters"));
       return null;
     }
     return given;
@@ -132,48 +135,45 @@ final class RecordReader {
   private @Nullable JsonNode list(
       JsonNode given, RecordComponent component, Type element, String field) {
     if (!given.isArray()) {
-      return wrong(field, given, "a list");
+      return wrong(field, given, "a list", null);
     }
-    Size size = on(component, Size.class);
-    if (size != null && given.size() > size.max()) {
-      problems.add(field, Sentences.tooLong(given.size(), size.max(), "items"));
-    }
-    ArrayNode kept = JsonNodeFactory.instance.arrayNode();
+    checkCount(given, component, field);
+    ArrayNode kept = NODES.arrayNode();
     for (int i = 0; i < given.size(); i++) {
-      JsonNode read = value(given.get(i), component, element, field + "[" + i + "]");
-      kept.add(read == null ? JsonNodeFactory.instance.nullNode() : read);
+      JsonNode read = single(given.get(i), (Class<?>) element, component, field + "[" + i + "]");
+      kept.add(read == null ? NODES.nullNode() : read);
     }
     return kept;
   }
 
-  private @Nullable JsonNode map(
-      JsonNode given, RecordComponent component, Type element, String field) {
+  /** Maps are of quantities, which Kubernetes takes as whole numbers too. */
+  private @Nullable JsonNode map(JsonNode given, RecordComponent component, String field) {
     if (!given.isObject()) {
-      return wrong(field, given, "an object");
+      return wrong(field, given, "an object", null);
     }
-    ObjectNode kept = JsonNodeFactory.instance.objectNode();
-    given
-        .properties()
-        .forEach(
-            entry -> {
-              // Kubernetes takes a quantity as a number too: cpu: 1
-              JsonNode quantity =
-                  entry.getValue().isNumber()
-                      ? JsonNodeFactory.instance.textNode(entry.getValue().asText())
-                      : entry.getValue();
-              JsonNode read = value(quantity, component, element, field + "." + entry.getKey());
-              if (read != null) {
-                kept.set(entry.getKey(), read);
-              }
-            });
+    checkCount(given, component, field);
+    ObjectNode kept = NODES.objectNode();
+    for (Map.Entry<String, JsonNode> entry : given.properties()) {
+      JsonNode value = entry.getValue();
+      if (value.isTextual() || value.isIntegralNumber()) {
+        kept.put(entry.getKey(), value.asText());
+      } else {
+        problems.add(field + "." + entry.getKey(), Sentences.notText(value));
+      }
+    }
     return kept;
+  }
+
+  private void checkCount(JsonNode given, RecordComponent component, String field) {
+    Size size = on(component, Size.class);
+    if (size != null && given.size() > size.max()) {
+      problems.add(field, Sentences.tooMany(given.size(), size.max(), "items"));
+    }
   }
 
   private @Nullable JsonNode choice(JsonNode given, Class<?> type, String field) {
     List<String> allowed =
-        Arrays.stream(type.getEnumConstants())
-            .map(constant -> ((Enum<?>) constant).name())
-            .toList();
+        Arrays.stream(type.getEnumConstants()).map(value -> ((Enum<?>) value).name()).toList();
     if (given.isTextual() && allowed.contains(given.textValue())) {
       return given;
     }
@@ -181,8 +181,9 @@ final class RecordReader {
     return null;
   }
 
-  private @Nullable JsonNode wrong(String field, JsonNode given, String expected) {
-    problems.add(field, Sentences.wrongType(given, expected));
+  private @Nullable JsonNode wrong(
+      String field, JsonNode given, String expected, @Nullable String example) {
+    problems.add(field, Sentences.wrongType(given, expected, example));
     return null;
   }
 
@@ -194,13 +195,20 @@ final class RecordReader {
     Class<?> type = component.getType();
     try {
       return type == String.class || type.isEnum()
-          ? JsonNodeFactory.instance.textNode(given.value())
+          ? NODES.textNode(given.value())
           : MAPPER.readTree(given.value());
     } catch (JsonProcessingException e) {
-      throw new IllegalStateException("Default of " + component, e);
+      throw new IllegalStateException("The default of " + component, e);
     }
   }
 
+  private static String description(RecordComponent component) {
+    JsonPropertyDescription own = on(component, JsonPropertyDescription.class);
+    JsonClassDescription type = component.getType().getAnnotation(JsonClassDescription.class);
+    return own != null ? own.value() : type != null ? type.value() : component.getName();
+  }
+
+  /** Annotations of a record's component are on its field. */
   private static <A extends Annotation> @Nullable A on(RecordComponent component, Class<A> type) {
     try {
       return component

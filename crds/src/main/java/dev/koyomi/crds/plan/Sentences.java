@@ -4,31 +4,38 @@ import com.fasterxml.jackson.databind.JsonNode;
 import java.math.BigDecimal;
 import java.util.Collection;
 import java.util.List;
+import org.jspecify.annotations.Nullable;
 
-/** What the planner says: each sentence tells what is wrong and what to do. */
+/** What is said about any field: each sentence tells what is wrong and what to do. */
 final class Sentences {
   private static final int SHOWN = 60;
 
   private Sentences() {}
 
   static String unknownField(String name, Collection<String> known) {
-    return "There is no field \"%s\": %s."
+    return "There is no field \"%s\": %s"
         .formatted(
             name,
             NearestName.of(name, known)
                 .map(near -> "did you mean \"" + near + "\"?")
-                .orElse("take it out, or use one of " + String.join(", ", known)))
-        .replace("?.", "?");
+                .orElse("take it out, or use one of " + String.join(", ", known) + "."));
   }
 
+  /** The first sentence of what the field is goes into brackets. */
   static String missing(String name, String what) {
     String first = what.split("(?<=[.;])\\s", 2)[0].replaceFirst("[.;]$", "");
-    return "\"%s\" is missing: add it%s."
-        .formatted(name, first.isEmpty() ? "" : " (" + first + ")");
+    return "\"%s\" is missing: write it (%s).".formatted(name, first);
   }
 
-  static String wrongType(JsonNode given, String expected) {
-    return "%s is not %s: write %s.".formatted(shown(given), expected, expected);
+  static String wrongType(JsonNode given, String expected, @Nullable String example) {
+    return "%s is not %s: write %s%s."
+        .formatted(shown(given), expected, expected, example == null ? "" : ", such as " + example);
+  }
+
+  static String notText(JsonNode given) {
+    return given.isNumber() || given.isBoolean()
+        ? "%s is not a text: put it in quotes, \"%s\".".formatted(shown(given), given.asText())
+        : wrongType(given, "a text", null);
   }
 
   static String notAllowed(JsonNode given, List<String> allowed) {
@@ -41,11 +48,16 @@ final class Sentences {
   }
 
   static String empty(String name) {
-    return "\"%s\" is empty: write it, or take the field out.".formatted(name);
+    return "\"%s\" is empty: write it.".formatted(name);
   }
 
-  static String tooLong(int length, long max, String what) {
-    return "There are %d %s: at most %d are allowed.".formatted(length, what, max);
+  static String tooMany(int count, long max, String what) {
+    return "There are %d %s, and at most %d are allowed: take some out."
+        .formatted(count, what, max);
+  }
+
+  static String taken(String name, String by) {
+    return "\"%s\" is the name of %s already: choose another.".formatted(name, by);
   }
 
   static String shown(JsonNode given) {

@@ -1,0 +1,39 @@
+package dev.koyomi.crds.plan;
+
+import java.math.BigDecimal;
+import java.util.Map;
+import java.util.Optional;
+import java.util.regex.Pattern;
+
+/** Quantities as Kubernetes writes them: a number, with a decimal or binary unit or an exponent. */
+final class Quantities {
+  private static final Pattern QUANTITY =
+      Pattern.compile(
+          "\\+?([0-9]+\\.?[0-9]*|\\.[0-9]+)([eE][+-]?[0-9]{1,2}|[KMGTPE]i|[numkMGTPE])?");
+  private static final Map<String, Integer> DECIMAL =
+      Map.of("n", -9, "u", -6, "m", -3, "k", 3, "M", 6, "G", 9, "T", 12, "P", 15, "E", 18);
+  private static final String BINARY = "KMGTPE";
+
+  private Quantities() {}
+
+  /** The amount; empty when the text is no quantity or a negative one. */
+  static Optional<BigDecimal> amount(String text) {
+    var parts = QUANTITY.matcher(text);
+    if (!parts.matches()) {
+      return Optional.empty();
+    }
+    BigDecimal number = new BigDecimal(parts.group(1));
+    String unit = parts.group(2);
+    if (unit == null) {
+      return Optional.of(number);
+    }
+    if (unit.endsWith("i")) {
+      int power = BINARY.indexOf(unit.charAt(0)) + 1;
+      return Optional.of(number.multiply(BigDecimal.valueOf(1024).pow(power)));
+    }
+    Integer exponent = DECIMAL.get(unit);
+    return Optional.of(
+        number.scaleByPowerOfTen(
+            exponent == null ? Integer.parseInt(unit.substring(1)) : exponent));
+  }
+}

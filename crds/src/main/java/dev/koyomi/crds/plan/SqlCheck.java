@@ -1,0 +1,93 @@
+package dev.koyomi.crds.plan;
+
+import dev.koyomi.crds.Rules;
+import dev.koyomi.crds.sql.SqlProblem;
+import dev.koyomi.crds.sql.SqlText;
+import dev.koyomi.crds.sql.SqlText.Statement;
+import java.util.Set;
+import java.util.regex.Pattern;
+import org.jspecify.annotations.Nullable;
+
+/** Checks the SQL of trigger and Unit as far as it can be without a database. */
+final class SqlCheck {
+  /** The occurrence's date: all that a trigger knows. */
+  private static final String LOGICAL_DATE = "logicalDate";
+
+  private static final Set<String> QUERIES = Set.of("SELECT", "WITH", "VALUES", "TABLE");
+  private static final Set<String> TRANSACTION_CONTROL =
+      Set.of("BEGIN", "START", "COMMIT", "END", "ROLLBACK", "ABORT", "SAVEPOINT", "RELEASE");
+  private static final Pattern PREPARE_TRANSACTION =
+      Pattern.compile("PREPARE\\s+TRANSACTION\\b.*", Pattern.CASE_INSENSITIVE | Pattern.DOTALL);
+
+  private final Problems problems;
+
+  SqlCheck(Problems problems) {
+    this.problems = problems;
+  }
+
+  /** The trigger's query. */
+  @Nullable SqlText query(@Nullable String text) {
+    String field = "spec.trigger.sql";
+    SqlText sql = parse(text, field);
+    if (sql == null) {
+      return null;
+    }
+    if (sql.statements().size() > 1) {
+      problems.add(
+          field,
+          "The trigger is one query, and there are %d statements: keep one, and move what changes"
+                  .formatted(sql.statements().size())
+              + " data into the Unit.");
+    } else if (!QUERIES.contains(sql.statements().getFirst().keyword())) {
+      problems.add(
+          field,
+          "The trigger is a query: write one statement that begins with SELECT, WITH, VALUES or"
+              + " TABLE, not with %s.".formatted(sql.statements().getFirst().keyword()));
+    }
+    for (String parameter : sql.parameters()) {
+      if (!parameter.equals(LOGICAL_DATE)) {
+        problems.add(
+            field,
+            "There is no parameter \":%s\" for a trigger: write :logicalDate, the only one."
+                .formatted(parameter));
+      }
+    }
+    return sql;
+  }
+
+  /** The Unit's statements. */
+  @Nullable SqlText transaction(@Nullable String text) {
+    String field = "spec.unit.sql";
+    SqlText sql = parse(text, field);
+    if (sql == null) {
+      return null;
+    }
+    for (Statement statement : sql.statements()) {
+      if (TRANSACTION_CONTROL.contains(statement.keyword())
+          || PREPARE_TRANSACTION.matcher(statement.text()).matches()) {
+        problems.add(
+            field,
+            "%s does not belong in a Unit, which is one transaction that the worker begins and"
+                    .formatted(statement.keyword())
+                + " commits: take the statement out.");
+      }
+    }
+    return sql;
+  }
+
+  private @Nullable SqlText parse(@Nullable String text, String field) {
+    if (text == null) {
+      return null;
+    }
+    try {
+      SqlText sql = SqlText.parse(text);
+      if (!sql.statements().isEmpty()) {
+        return sql;
+      }
+      problems.add(field, Rules.NO_STATEMENT);
+    } catch (SqlProblem e) {
+      problems.add(field, e.getMessage());
+    }
+    return null;
+  }
+}
