@@ -196,29 +196,37 @@ public final class Selection {
   }
 
   private static final String FIRST_OF_EACH_KEY =
-      "(select distinct on (key) n, key, payload from target order by key, n)";
+      """
+      (select key, payload
+         from (select distinct on (key) key, payload, row
+                 from (select key, payload, row_number() over () as row from target) as rows
+                 order by key, row) as firsts
+         order by row)\
+      """;
 
   /** The user's query and how it becomes chunks. */
   private record Insert(
       long run, long token, SqlText.Statement trigger, Map<String, String> values, int maxJobs) {
 
     void execute(Connection connection, String payload, String targets) throws SQLException {
+      // One window without an order and one group order: the rows are sorted once, by number, and
+      // never by content.
       String sql =
           """
           insert into koyomi.chunk (run_id, selector_token, size, keys, jobs)
           with target as (
-            select row_number() over () as n, t.key::text as key, %s as payload
+            select t.key::text as key, %s as payload
               from (
           %s
               ) as t limit ?),
-          placed as (
-            select n, key, payload,
-                   (row_number() over before - 1) / 500 as block,
-                   sum(pg_column_size(payload)) over before / 1000000 as megabyte
+          numbered as (
+            select key, payload, row_number() over before as n, sum(pg_column_size(payload)) over before as bytes
               from %s as kept
-              window before as (order by n rows unbounded preceding))
+              window before as (rows unbounded preceding)),
+          placed as (
+            select key, payload, n, (n - 1) / 500 as block, bytes / 1000000 as megabyte from numbered)
           select ?, ?, count(*), array_agg(key order by n), jsonb_agg(payload order by n)
-            from placed group by block, megabyte order by min(n)
+            from placed group by block, megabyte order by block, megabyte
           """
               .formatted(payload, trigger.text(), targets);
       try (PreparedStatement statement = connection.prepareStatement(sql)) {
