@@ -206,6 +206,27 @@ final class UpkeepDbTest {
     }
   }
 
+  /** Without the lock on the run the cancel would overlook a slice that is just being made. */
+  @Test
+  void makesACancelWaitForARetryThatIsBeingCut() throws Exception {
+    LeasedSlice slice = lease(worker());
+    fail(slice, 0, Duration.ZERO);
+
+    try (Rival cutter = new Rival(DATABASE.dataSource());
+        Rival canceller = new Rival(DATABASE.dataSource())) {
+      cutter.inOpenTransaction(UpkeepDbTest::cut);
+      var cancel =
+          canceller.blocked(
+              waiting -> waiting.createStatement().execute("select koyomi.cancel_run(1, 'stop')"));
+      cutter.commit();
+      Rival.outcome(cancel);
+    }
+
+    assertThat(billing.count("select count(*) from koyomi.slice")).isZero();
+    assertThat(billing.text("select state || ' ' || cancelled from koyomi.runs"))
+        .isEqualTo("Cancelled 1000");
+  }
+
   @Test
   void makesNoRetryForARunThatWasCancelledMeanwhile() throws Exception {
     LeasedSlice slice = lease(worker());
@@ -221,24 +242,20 @@ final class UpkeepDbTest {
     }
 
     assertThat(billing.count("select count(*) from koyomi.slice")).isZero();
-    assertThat(billing.text("select state || ' ' || cancelled from koyomi.runs"))
-        .isEqualTo("Cancelled 1000");
   }
 
   /**
-   * One statement would judge by a snapshot from before it had to wait, and close a run that has
-   * work again.
+   * One statement would judge by a snapshot from before it waited, and close a run that has work.
    */
   @Test
-  void doesNotCloseARunWhoseRetryWasCutWhileItWaited() throws Exception {
+  void doesNotCloseARunWhoseJobsWereRetriedWhileItWaited() throws Exception {
     Billing small = Billing.with(DATABASE, 1);
     small.fire();
-    LeasedSlice slice = lease(worker());
-    fail(slice, 0, Duration.ZERO);
+    fail(lease(worker()), 0, null);
 
-    try (Rival cutter = new Rival(DATABASE.dataSource());
+    try (Rival person = new Rival(DATABASE.dataSource());
         Rival closer = new Rival(DATABASE.dataSource())) {
-      cutter.inOpenTransaction(UpkeepDbTest::cut);
+      person.inOpenTransaction(open -> open.createStatement().execute("select koyomi.redrive(1)"));
       var closed =
           closer.blocked(
               connection -> {
@@ -248,11 +265,12 @@ final class UpkeepDbTest {
                   return row.getBoolean(1);
                 }
               });
-      cutter.commit();
+      person.commit();
       assertThat(Rival.outcome(closed)).isFalse();
     }
 
     assertThat(small.text("select state from koyomi.runs")).isEqualTo("Running");
+    assertThat(small.count("select count(*) from koyomi.slice")).isEqualTo(1);
   }
 
   @Test
