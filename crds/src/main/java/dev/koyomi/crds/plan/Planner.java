@@ -4,6 +4,8 @@ import com.fasterxml.jackson.databind.JsonNode;
 import dev.koyomi.crds.BatchSchedule;
 import dev.koyomi.crds.BatchScheduleSpec;
 import dev.koyomi.crds.Rules;
+import java.lang.reflect.RecordComponent;
+import java.util.Arrays;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
 
@@ -11,6 +13,11 @@ import org.jspecify.annotations.Nullable;
 public final class Planner {
   private static final List<String> FIELDS =
       List.of("apiVersion", "kind", "metadata", "spec", "status");
+
+  private static final List<String> SPEC_FIELDS =
+      Arrays.stream(BatchScheduleSpec.class.getRecordComponents())
+          .map(RecordComponent::getName)
+          .toList();
 
   private Planner() {}
 
@@ -52,7 +59,11 @@ public final class Planner {
   private static @Nullable BatchName head(JsonNode manifest, Problems problems) {
     for (String name : (Iterable<String>) manifest::fieldNames) {
       if (!FIELDS.contains(name)) {
-        problems.add(name, Sentences.unknownField(name, FIELDS));
+        problems.add(
+            name,
+            SPEC_FIELDS.contains(name)
+                ? "\"%s\" belongs into spec: move it there.".formatted(name)
+                : Sentences.unknownField(name, FIELDS));
       }
     }
     JsonNode version = manifest.path("apiVersion");

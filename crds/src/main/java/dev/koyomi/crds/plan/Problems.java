@@ -1,10 +1,15 @@
 package dev.koyomi.crds.plan;
 
+import dev.koyomi.crds.BatchScheduleSpec;
+import java.lang.reflect.RecordComponent;
 import java.util.ArrayList;
+import java.util.Comparator;
 import java.util.List;
 
 /** The list of what is wrong, in the order in which it is found; nothing is said twice. */
 final class Problems {
+  private static final RecordComponent[] SPEC = BatchScheduleSpec.class.getRecordComponents();
+
   private final List<Problem> found = new ArrayList<>();
 
   void add(String field, String message) {
@@ -23,7 +28,17 @@ final class Problems {
     return found.isEmpty();
   }
 
+  /** All of them, in the order of the fields of a spec. */
   List<Problem> all() {
-    return List.copyOf(found);
+    return found.stream().sorted(Comparator.comparingInt(Problems::place)).toList();
+  }
+
+  private static int place(Problem problem) {
+    for (int i = 0; i < SPEC.length; i++) {
+      if (problem.field().matches("spec\\." + SPEC[i].getName() + "\\b.*")) {
+        return i;
+      }
+    }
+    return problem.field().startsWith("spec") ? SPEC.length : -1;
   }
 }

@@ -97,12 +97,7 @@ final class RecordReader {
       JsonNode given, Class<?> type, RecordComponent component, String field) {
     boolean whole = type != Double.class;
     if (!given.isNumber() || (whole && !given.canConvertToExactIntegral())) {
-      Default example = on(component, Default.class);
-      return wrong(
-          field,
-          given,
-          whole ? "a whole number" : "a number",
-          example == null ? null : example.value());
+      return wrong(field, given, whole ? "a whole number" : "a number", example(component));
     }
     Min min = on(component, Min.class);
     Max max = on(component, Max.class);
@@ -116,7 +111,7 @@ final class RecordReader {
 
   private @Nullable JsonNode text(JsonNode given, RecordComponent component, String field) {
     if (!given.isTextual()) {
-      problems.add(field, Sentences.notText(given));
+      problems.add(field, Sentences.notText(given, example(component)));
       return null;
     }
     Size size = on(component, Size.class);
@@ -158,7 +153,7 @@ final class RecordReader {
       if (value.isTextual() || value.isIntegralNumber()) {
         kept.put(entry.getKey(), value.asText());
       } else {
-        problems.add(field + "." + entry.getKey(), Sentences.notText(value));
+        problems.add(field + "." + entry.getKey(), Sentences.notText(value, null));
       }
     }
     return kept;
@@ -200,6 +195,11 @@ final class RecordReader {
     } catch (JsonProcessingException e) {
       throw new IllegalStateException("The default of " + component, e);
     }
+  }
+
+  private static @Nullable String example(RecordComponent component) {
+    Default given = on(component, Default.class);
+    return given == null ? null : given.value();
   }
 
   private static String description(RecordComponent component) {

@@ -32,10 +32,11 @@ final class Sentences {
         .formatted(shown(given), expected, expected, example == null ? "" : ", such as " + example);
   }
 
-  static String notText(JsonNode given) {
-    return given.isNumber() || given.isBoolean()
-        ? "%s is not a text: put it in quotes, \"%s\".".formatted(shown(given), given.asText())
-        : wrongType(given, "a text", null);
+  /** YAML takes {@code 8080} and {@code no} for a number and a boolean. */
+  static String notText(JsonNode given, @Nullable String example) {
+    return example == null && given.isValueNode()
+        ? "%s is not a text: put the value in quotes.".formatted(shown(given))
+        : wrongType(given, "a text", example);
   }
 
   static String notAllowed(JsonNode given, List<String> allowed) {

@@ -63,12 +63,12 @@ final class SqlCheck {
       return null;
     }
     for (Statement statement : sql.statements()) {
-      if (TRANSACTION_CONTROL.contains(statement.keyword())
-          || PREPARE_TRANSACTION.matcher(statement.text()).matches()) {
+      boolean prepares = PREPARE_TRANSACTION.matcher(statement.text()).matches();
+      if (prepares || TRANSACTION_CONTROL.contains(statement.keyword())) {
         problems.add(
             field,
             "%s does not belong in a Unit, which is one transaction that the worker begins and"
-                    .formatted(statement.keyword())
+                    .formatted(prepares ? "PREPARE TRANSACTION" : statement.keyword())
                 + " commits: take the statement out.");
       }
     }

@@ -1,18 +1,137 @@
 package dev.koyomi.crds.sql;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import dev.koyomi.crds.sql.SqlText.Statement;
+import java.util.List;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
 
 class SqlTextTest {
   @Test
   void turnsNamedParametersIntoQuestionMarksInOrder() throws Exception {
-    SqlText sql = SqlText.parse("INSERT INTO a VALUES (:x::int, ':no', :y, :x); -- :z\n;");
-    assertThat(sql.statements()).hasSize(1);
-    SqlText.Statement statement = sql.statements().getFirst();
-    assertThat(statement.text()).isEqualTo("INSERT INTO a VALUES (?::int, ':no', ?, ?)");
-    assertThat(statement.parameters()).containsExactly("x", "y", "x");
-    assertThat(statement.keyword()).isEqualTo("INSERT");
-    assertThat(sql.parameters()).containsExactly("x", "y");
+    SqlText sql = SqlText.parse("INSERT INTO a VALUES (:x, :billingDate, :x, :_1, :größe)");
+    Statement statement = sql.statements().getFirst();
+    assertThat(statement.text()).isEqualTo("INSERT INTO a VALUES (?, ?, ?, ?, ?)");
+    assertThat(statement.parameters()).containsExactly("x", "billingDate", "x", "_1", "größe");
+    assertThat(sql.parameters()).containsExactly("x", "billingDate", "_1", "größe");
+  }
+
+  @ParameterizedTest
+  @ValueSource(
+      strings = {
+        "SELECT ':a'",
+        "SELECT 'it''s :a'",
+        "SELECT '\\' AS \":a\"",
+        "SELECT E'it\\'s :a'",
+        "SELECT e'\\\\' AS b, ':a'",
+        "SELECT U&'\\0041 :a'",
+        "SELECT \"a\"\":a\"",
+        "SELECT $$ :a ' $$",
+        "SELECT $tag$ :a $$ $other$ $tag$",
+        "SELECT $größe$ :a $größe$",
+        "SELECT a$b:: int FROM c",
+        "SELECT 1 -- :a 'b \"",
+        "SELECT 1 --:a\r\n, 2",
+        "SELECT /* :a /* 'nested */ :b */ 1",
+        "SELECT now()::date",
+        "SELECT x :: int",
+        "CALL p(a := 1)",
+        "SELECT a[1:2], a[lo:hi], a[f(1):g(2)], a[b[1]:\"c\"], a[1 : 2], a[:], a[1:]",
+        "SELECT 1e5, 0x1F, 1.5, .5",
+        "SELECT ':' || 'a: b'",
+      })
+  void leavesAllThatIsNoParameterAsItIs(String text) throws Exception {
+    SqlText sql = SqlText.parse(text);
+    assertThat(sql.statements()).extracting(Statement::text).containsExactly(text);
+    assertThat(sql.parameters()).isEmpty();
+  }
+
+  @ParameterizedTest
+  @CsvSource(
+      delimiter = '¦',
+      quoteCharacter = '\0',
+      value = {
+        "SELECT :a::int ¦ SELECT ?::int",
+        "SELECT x=:a ¦ SELECT x=?",
+        "SELECT a[:i] ¦ SELECT a[?]",
+        "SELECT a[:lo : :hi] ¦ SELECT a[? : ?]",
+        "SELECT a[CASE WHEN :x THEN 1 END] ¦ SELECT a[CASE WHEN ? THEN 1 END]",
+        "SELECT ARRAY[:a,:b] ¦ SELECT ARRAY[?,?]",
+        "SELECT (:a)::int[] ¦ SELECT (?)::int[]",
+        "SELECT 'x'||:a||'y' ¦ SELECT 'x'||?||'y'",
+        "SELECT 'x' -- it's\\n, :a ¦ SELECT 'x' -- it's\\n, ?",
+        "CALL p(a => :a) ¦ CALL p(a => ?)",
+      })
+  void findsParametersBesideAllKindsOfThings(String text, String wanted) throws Exception {
+    SqlText sql = SqlText.parse(text.replace("\\n", "\n"));
+    assertThat(sql.statements().getFirst().text()).isEqualTo(wanted.replace("\\n", "\n"));
+  }
+
+  @Test
+  void doublesTheQuestionMarksOfOperatorsForJdbc() throws Exception {
+    SqlText sql = SqlText.parse("SELECT a ? 'b?', c ?| d, e @? '$.f ? (@ > 1)' -- ?\n, \"?\", :g");
+    assertThat(sql.statements().getFirst().text())
+        .isEqualTo("SELECT a ?? 'b?', c ??| d, e @?? '$.f ? (@ > 1)' -- ?\n, \"?\", ?");
+    assertThat(sql.parameters()).containsExactly("g");
+  }
+
+  @Test
+  void splitsStatementsAtSemicolonsOutsideQuotesAndParentheses() throws Exception {
+    SqlText sql =
+        SqlText.parse(
+            """
+            -- first
+            UPDATE a SET b = ';' /* ; */ WHERE c = $$;$$;
+            CREATE RULE r AS ON INSERT TO a DO ALSO (DELETE FROM b; DELETE FROM c);
+            delete from d where e = :e
+            """);
+    assertThat(sql.statements())
+        .extracting(Statement::keyword)
+        .containsExactly("UPDATE", "CREATE", "DELETE");
+    assertThat(sql.statements())
+        .extracting(Statement::parameters)
+        .containsExactly(List.of(), List.of(), List.of("e"));
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"", " \n ", ";", " ; ;; ", "-- only words\n;", "/* /* */ */ ;"})
+  void dropsStatementsWithoutAWord(String text) throws Exception {
+    assertThat(SqlText.parse(text).statements()).isEmpty();
+  }
+
+  @ParameterizedTest
+  @CsvSource({
+    "select 1, SELECT",
+    "/* a */ with x as (select 1) select 2, WITH",
+    "((SELECT 1) UNION SELECT 2), SELECT",
+    "-- a\\nCommit, COMMIT",
+    "123, ''",
+  })
+  void knowsTheFirstWord(String text, String keyword) throws Exception {
+    assertThat(SqlText.parse(text.replace("\\n", "\n")).statements().getFirst().keyword())
+        .isEqualTo(keyword);
+  }
+
+  @ParameterizedTest
+  @CsvSource(
+      delimiter = '¦',
+      quoteCharacter = '\0',
+      value = {
+        "SELECT 'a ¦ The quote ' of line 1, column 8 has no end: close it with '.",
+        "SELECT 1,\\n  'it's' ¦ The quote ' of line 2, column 8 has no end: close it with '.",
+        "SELECT E'a\\' ¦ The quote ' of line 1, column 9 has no end: close it with '.",
+        "SELECT \"a ¦ The quote \" of line 1, column 8 has no end: close it with \".",
+        "SELECT $x$ a $$ ¦ The quote $x$ of line 1, column 8 has no end: close it with $x$.",
+        "SELECT 1 /* /* */ ¦ The comment /* of line 1, column 10 has no end: close it with */.",
+        "SELECT $1 ¦ The parameter in line 1, column 8 has no name: write :name instead of $1.",
+      })
+  void saysWhereSomethingWasLeftOpen(String text, String sentence) {
+    assertThatThrownBy(() -> SqlText.parse(text.replace("\\n", "\n")))
+        .isInstanceOf(SqlProblem.class)
+        .hasMessage(sentence);
   }
 }
