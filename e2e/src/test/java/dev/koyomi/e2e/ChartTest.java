@@ -34,7 +34,7 @@ final class ChartTest {
                 "--set",
                 "database.secretName=billing"));
     assertThat(ended.status()).isNotZero();
-    assertThat(ended.output()).contains("secretName");
+    assertThat(ended.errors()).contains("secretName");
   }
 
   @Test

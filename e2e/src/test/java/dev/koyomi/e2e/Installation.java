@@ -61,8 +61,6 @@ final class Installation implements AutoCloseable {
         "--set",
         "image.repository=" + surroundings.repository(),
         "--set",
-        "operator.logLevel=DEBUG",
-        "--set",
         "database.secretNames={koyomi-database,without-username,not-there}",
         "--wait",
         "--timeout",

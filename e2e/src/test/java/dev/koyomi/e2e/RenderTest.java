@@ -41,7 +41,7 @@ final class RenderTest {
     Path file = folder.resolve("batch.json");
     Files.writeString(file, manifest.json());
     Command.Ended rendered = room.installation().koyomi("render", file.toString());
-    assertThat(rendered.status()).as(rendered.output()).isZero();
+    assertThat(rendered.status()).as(rendered.errors()).isZero();
     Map<String, JsonNode> wanted =
         Yaml.documents(rendered.output()).stream()
             .collect(

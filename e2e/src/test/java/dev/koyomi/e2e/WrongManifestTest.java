@@ -45,7 +45,7 @@ final class WrongManifestTest {
             .named(wrong.getFileName().toString())
             .with(Files.readString(wrong.resolve("over.yaml")));
     Path golden = wrong.resolve("sentence.txt");
-    String sentence = sentence(manifest);
+    String sentence = sentence(manifest).replace(room.namespace(), "NAMESPACE");
     if (!Files.exists(golden)) {
       Files.writeString(golden, sentence + "\n");
       fail("There was no %s; now there is: read it.", golden);
