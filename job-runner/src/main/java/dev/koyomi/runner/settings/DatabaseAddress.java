@@ -3,15 +3,19 @@ package dev.koyomi.runner.settings;
 /**
  * Where the database is and who asks.
  *
- * @param jdbcUrl JDBC URL without a password
- * @param username user; empty when the URL or the server decides
+ * @param jdbcUrl JDBC URL without user and password
+ * @param username user; empty when the driver decides
  * @param password password; empty when none is needed
  */
 public record DatabaseAddress(String jdbcUrl, String username, String password) {
 
-  /** Without the password: this text gets into logs. */
+  /** Host and database alone: this text gets into logs, and URL parameters may be secret too. */
   @Override
   public String toString() {
-    return username.isEmpty() ? jdbcUrl : jdbcUrl + " as " + username;
+    int parameters = jdbcUrl.indexOf('?');
+    String place =
+        (parameters < 0 ? jdbcUrl : jdbcUrl.substring(0, parameters))
+            .replaceFirst("^jdbc:postgresql:(//)?", "");
+    return username.isEmpty() ? place : place + " as " + username;
   }
 }
