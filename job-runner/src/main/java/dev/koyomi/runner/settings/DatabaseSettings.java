@@ -37,9 +37,7 @@ public sealed interface DatabaseSettings {
         environment.entrySet().stream()
             .filter(each -> each.getKey().startsWith("KOYOMI_DATABASE_"))
             .filter(each -> !each.getValue().isBlank())
-            .collect(
-                Collectors.toMap(
-                    Map.Entry::getKey, each -> each.getValue().strip()));
+            .collect(Collectors.toMap(Map.Entry::getKey, each -> each.getValue().strip()));
     if (option.isPresent()) {
       return ofUrl("--database", option.get(), set);
     }

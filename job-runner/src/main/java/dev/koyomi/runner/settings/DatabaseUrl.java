@@ -16,7 +16,9 @@ import java.util.regex.Pattern;
  * @param password the password in it, if any
  */
 record DatabaseUrl(String jdbcUrl, Optional<String> username, Optional<String> password) {
-  /** {@code jdbc:postgresql://host:port/name?…}, or {@code postgresql://user:password@host/name}. */
+  /**
+   * {@code jdbc:postgresql://host:port/name?…}, or {@code postgresql://user:password@host/name}.
+   */
   private static final Pattern SHAPE =
       Pattern.compile(
           "(?:jdbc:)?(?:postgresql|postgres)://"

@@ -74,9 +74,12 @@ class DatabaseSettingsTest {
         .isEqualTo(
             new DatabaseSettings.Unusable(
                 List.of(
-                    "KOYOMI_DATABASE_HOST (key host of the Secret) is missing: set it, or KOYOMI_DATABASE_URI (key jdbc-uri) with the whole address.",
-                    "KOYOMI_DATABASE_USERNAME (key username of the Secret) is missing: set it, or KOYOMI_DATABASE_URI (key jdbc-uri) with the whole address.",
-                    "KOYOMI_DATABASE_PORT (key port of the Secret) is \"70000\": write a number from 1 to 65535.")));
+                    "KOYOMI_DATABASE_HOST (key host of the Secret) is missing: set it, or"
+                        + " KOYOMI_DATABASE_URI (key jdbc-uri) with the whole address.",
+                    "KOYOMI_DATABASE_USERNAME (key username of the Secret) is missing: set it, or"
+                        + " KOYOMI_DATABASE_URI (key jdbc-uri) with the whole address.",
+                    "KOYOMI_DATABASE_PORT (key port of the Secret) is \"70000\": write a number"
+                        + " from 1 to 65535.")));
   }
 
   @ParameterizedTest
@@ -91,7 +94,9 @@ class DatabaseSettingsTest {
         .isEqualTo(
             new DatabaseSettings.Unusable(
                 List.of(
-                    "--database is not a PostgreSQL URL: write jdbc:postgresql://HOST:PORT/NAME, and put user and password into KOYOMI_DATABASE_USERNAME and KOYOMI_DATABASE_PASSWORD.")));
+                    "--database is not a PostgreSQL URL: write jdbc:postgresql://HOST:PORT/NAME,"
+                        + " and put user and password into KOYOMI_DATABASE_USERNAME and"
+                        + " KOYOMI_DATABASE_PASSWORD.")));
   }
 
   @Test

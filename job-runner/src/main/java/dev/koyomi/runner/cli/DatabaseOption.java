@@ -1,0 +1,64 @@
+package dev.koyomi.runner.cli;
+
+import dev.koyomi.runner.dev.LocalPostgres;
+import dev.koyomi.runner.settings.DatabaseAddress;
+import dev.koyomi.runner.settings.DatabaseSettings;
+import java.nio.file.Files;
+import java.util.Optional;
+import org.jspecify.annotations.Nullable;
+import picocli.CommandLine.Option;
+
+/** {@code --database}, and what stands in for it. */
+final class DatabaseOption {
+  @Option(
+      names = "--database",
+      paramLabel = "URL",
+      description =
+          "PostgreSQL URL, such as postgresql://USER@HOST:5432/NAME. Default: the environment"
+              + " (KOYOMI_DATABASE_URI, or _HOST, _PORT, _NAME; _USERNAME, _PASSWORD), else the"
+              + " local database of `dev`.")
+  private @Nullable String url;
+
+  /** An address, and the local server behind it where there is one. */
+  record Opened(DatabaseAddress address, Optional<LocalPostgres> local) implements AutoCloseable {
+    @Override
+    public void close() {
+      local.ifPresent(LocalPostgres::close);
+    }
+  }
+
+  /**
+   * @param local how the local server is wanted where it comes to that
+   */
+  Opened open(Surroundings surroundings, LocalPostgres.Options local) {
+    return switch (DatabaseSettings.of(Optional.ofNullable(url), surroundings.environment())) {
+      case DatabaseSettings.Given(DatabaseAddress address) ->
+          new Opened(address, Optional.empty());
+      case DatabaseSettings.Unusable(var problems) ->
+          throw new CommandProblem(ExitCode.TRY_AGAIN, problems);
+      case DatabaseSettings.NotGiven() -> openLocal(surroundings, local);
+    };
+  }
+
+  /** Whether this is about the local database. */
+  boolean isLocal(Surroundings surroundings) {
+    return DatabaseSettings.of(Optional.ofNullable(url), surroundings.environment())
+        instanceof DatabaseSettings.NotGiven;
+  }
+
+  private static Opened openLocal(Surroundings surroundings, LocalPostgres.Options options) {
+    if (!LocalPostgres.exists(surroundings.folder())) {
+      throw new CommandProblem(
+          ExitCode.TRY_AGAIN,
+          "No database is given and there is no local one: write --database URL, set %s (key jdbc-uri of the Secret) or %s, %s, %s and %s (keys host, dbname, username and password), or make the local one with `./koyomi dev examples/billing`."
+              .formatted(
+                  DatabaseSettings.URI,
+                  DatabaseSettings.HOST,
+                  DatabaseSettings.NAME,
+                  DatabaseSettings.USERNAME,
+                  DatabaseSettings.PASSWORD));
+    }
+    LocalPostgres postgres = LocalPostgres.start(surroundings.folder(), options);
+    return new Opened(postgres.address(), Optional.of(postgres));
+  }
+}

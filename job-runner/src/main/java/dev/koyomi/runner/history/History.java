@@ -1,0 +1,169 @@
+package dev.koyomi.runner.history;
+
+import java.time.Instant;
+import java.time.LocalDate;
+import java.time.OffsetDateTime;
+import java.sql.ResultSet;
+import java.sql.SQLException;
+import java.util.List;
+import java.util.Optional;
+import org.jdbi.v3.core.Jdbi;
+import org.jspecify.annotations.Nullable;
+
+/** Reads runs and failed jobs. */
+public final class History {
+  private final Jdbi jdbi;
+
+  public History(Jdbi jdbi) {
+    this.jdbi = jdbi;
+  }
+
+  /**
+   * The newest runs first.
+   *
+   * @param batch namespace/name; all batches when empty
+   */
+  public List<RunRow> runs(Optional<String> batch, int limit) {
+    return jdbi.withHandle(
+        handle ->
+            handle
+                .createQuery(
+                    """
+                    select * from koyomi.runs
+                      where cast(:batch as text) is null or batch = :batch
+                      order by id desc
+                      limit :limit
+                    """)
+                .bind("batch", batch.orElse(null))
+                .bind("limit", limit)
+                .map((row, _) -> run(row))
+                .list());
+  }
+
+  public Optional<RunRow> run(long id) {
+    return jdbi.withHandle(
+        handle ->
+            handle
+                .createQuery("select * from koyomi.runs where id = :id")
+                .bind("id", id)
+                .map((row, _) -> run(row))
+                .findOne());
+  }
+
+  /** Which failed jobs are meant; a part that is empty leaves nothing out. */
+  public record Filter(Optional<String> batch, Optional<Long> run, List<String> keys) {
+    public Filter {
+      keys = List.copyOf(keys);
+    }
+  }
+
+  /**
+   * What was found.
+   *
+   * @param total how many there are, those beyond the limit included
+   */
+  public record FailedJobs(long total, List<FailedJob> jobs) {
+    public FailedJobs {
+      jobs = List.copyOf(jobs);
+    }
+  }
+
+  private record Counted(FailedJob job, long total) {}
+
+  /** Failed jobs, those of the newest runs first, in the order in which they were selected. */
+  public FailedJobs failed(Filter filter, int limit) {
+    List<Counted> found = jdbi.withHandle(
+        handle ->
+            handle
+                .createQuery(
+                    """
+                    select d.chunk_id, d.ordinal, d.run_id, b.name as batch, d.key, d.payload::text as payload, d.kind,
+                           d.attempt, d.error_class, d.message, d.at, count(*) over () as total
+                      from koyomi.dead d
+                      join koyomi.run r on r.id = d.run_id
+                      join koyomi.batch b on b.id = r.batch_id
+                      where (cast(:batch as text) is null or b.name = :batch)
+                        and (cast(:run as bigint) is null or d.run_id = :run)
+                        and (cardinality(cast(:keys as text[])) = 0 or d.key = any (:keys))
+                      order by d.run_id desc, d.chunk_id, d.ordinal
+                      limit :limit
+                    """)
+                .bind("batch", filter.batch().orElse(null))
+                .bind("run", filter.run().orElse(null))
+                .bindArray("keys", String.class, filter.keys())
+                .bind("limit", limit)
+                .map((row, _) -> new Counted(failedJob(row), row.getLong("total")))
+                .list());
+    return new FailedJobs(
+        found.isEmpty() ? 0 : found.getFirst().total(), found.stream().map(Counted::job).toList());
+  }
+
+  /** Every failed attempt of a job, the first one first. */
+  public List<Attempt> attempts(FailedJob job) {
+    return jdbi.withHandle(
+        handle ->
+            handle
+                .createQuery(
+                    """
+                    select f.attempt, f.error_class, f.message, coalesce(w.pod, '') as pod, f.at
+                      from koyomi.failure f
+                      left join koyomi.worker w on w.id = f.worker_id
+                      where f.chunk_id = :chunk and f.ordinal = :ordinal
+                      order by f.attempt
+                    """)
+                .bind("chunk", job.chunk())
+                .bind("ordinal", job.ordinal())
+                .map(
+                    (row, _) ->
+                        new Attempt(
+                            row.getInt("attempt"),
+                            row.getString("error_class"),
+                            row.getString("message"),
+                            row.getString("pod"),
+                            instant(row, "at")))
+                .list());
+  }
+
+  private static RunRow run(ResultSet row) throws SQLException {
+    return new RunRow(
+        row.getLong("id"),
+        row.getString("batch"),
+        instant(row, "occurrence"),
+        row.getObject("logical_date", LocalDate.class),
+        row.getString("state"),
+        row.getString("reason"),
+        row.getString("message"),
+        row.getObject("selected", Long.class),
+        row.getLong("succeeded"),
+        row.getLong("skipped"),
+        row.getLong("dead"),
+        row.getLong("cancelled"),
+        row.getLong("retrying"),
+        instant(row, "created_at"),
+        instantIfAny(row, "ended_at"));
+  }
+
+  private static FailedJob failedJob(ResultSet row) throws SQLException {
+    return new FailedJob(
+        row.getLong("chunk_id"),
+        row.getInt("ordinal"),
+        row.getLong("run_id"),
+        row.getString("batch"),
+        row.getString("key"),
+        row.getString("payload"),
+        row.getString("kind"),
+        row.getInt("attempt"),
+        row.getString("error_class"),
+        row.getString("message"),
+        instant(row, "at"));
+  }
+
+  private static Instant instant(ResultSet row, String column) throws SQLException {
+    return row.getObject(column, OffsetDateTime.class).toInstant();
+  }
+
+  private static @Nullable Instant instantIfAny(ResultSet row, String column) throws SQLException {
+    @Nullable OffsetDateTime at = row.getObject(column, OffsetDateTime.class);
+    return at == null ? null : at.toInstant();
+  }
+}
