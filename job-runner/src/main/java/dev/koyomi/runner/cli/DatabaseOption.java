@@ -35,7 +35,7 @@ final class DatabaseOption {
       case DatabaseSettings.Given(DatabaseAddress address) ->
           new Opened(address, Optional.empty());
       case DatabaseSettings.Unusable(var problems) ->
-          throw new CommandProblem(ExitCode.TRY_AGAIN, problems);
+          throw new CommandProblem(url == null ? ExitCode.TRY_AGAIN : ExitCode.WRONG, problems);
       case DatabaseSettings.NotGiven() -> openLocal(surroundings, local);
     };
   }

@@ -1,6 +1,7 @@
 package dev.koyomi.runner.cli;
 
 import com.fasterxml.jackson.core.JsonProcessingException;
+import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.SerializationFeature;
 import java.util.List;
@@ -26,6 +27,15 @@ final class OutputOption {
 
   boolean json() {
     return form == Form.json;
+  }
+
+  /** JSON text as a value of a JSON object. */
+  static JsonNode tree(String json) {
+    try {
+      return JSON.readTree(json);
+    } catch (JsonProcessingException impossible) {
+      throw new IllegalStateException("The database stores JSON only.", impossible);
+    }
   }
 
   /** Prints a list as a JSON array of objects. */

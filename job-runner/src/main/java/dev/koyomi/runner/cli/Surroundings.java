@@ -17,4 +17,13 @@ record Surroundings(
   Surroundings {
     environment = Map.copyOf(environment);
   }
+
+  boolean inPod() {
+    return environment.containsKey("KOYOMI_POD");
+  }
+
+  /** What the queue calls this process: the pod, elsewhere the process number. */
+  String pod() {
+    return environment.getOrDefault("KOYOMI_POD", "process-" + ProcessHandle.current().pid());
+  }
 }

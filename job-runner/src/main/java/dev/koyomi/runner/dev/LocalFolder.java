@@ -18,15 +18,30 @@ import java.util.HexFormat;
  */
 record LocalFolder(Path path, boolean elsewhere) {
 
+  /** Whether a server has been set up for this folder. */
+  static boolean exists(Path wanted) throws IOException {
+    return Files.exists(wanted)
+        && (new LocalFolder(wanted, false).inUse() || substitute(wanted).inUse());
+  }
+
+  private boolean inUse() {
+    return Files.exists(data());
+  }
+
+  private static LocalFolder substitute(Path wanted) throws IOException {
+    return new LocalFolder(
+        Path.of("/var/tmp", "koyomi-" + fingerprint(wanted.toRealPath())), true);
+  }
+
   static LocalFolder choose(Path wanted, ServerUser user) throws IOException {
     Files.createDirectories(
         wanted, PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rwxr-xr-x")));
     if (user.reaches(wanted.toRealPath())) {
       return new LocalFolder(wanted.toRealPath(), false);
     }
-    Path other = Path.of("/var/tmp", "koyomi-" + fingerprint(wanted.toRealPath()));
-    user.makePrivate(other);
-    return new LocalFolder(other, true);
+    LocalFolder other = substitute(wanted);
+    user.makePrivate(other.path());
+    return other;
   }
 
   static void createPrivate(Path folder) throws IOException {

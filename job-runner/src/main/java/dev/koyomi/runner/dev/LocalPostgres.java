@@ -50,6 +50,15 @@ public final class LocalPostgres implements AutoCloseable {
     }
   }
 
+  /** Whether a server has been set up for this folder. */
+  public static boolean exists(Path wanted) {
+    try {
+      return LocalFolder.exists(wanted);
+    } catch (IOException failed) {
+      throw new LocalPostgresException("%s cannot be read: %s".formatted(wanted, failed), failed);
+    }
+  }
+
   /** Returns a server that answers. */
   public static LocalPostgres start(Path wanted, Options options) {
     try {

@@ -129,6 +129,7 @@ public final class History {
         row.getLong("id"),
         row.getString("batch"),
         instant(row, "occurrence"),
+        row.getString("request"),
         row.getObject("logical_date", LocalDate.class),
         row.getString("state"),
         row.getString("reason"),

@@ -10,6 +10,7 @@ import org.jspecify.annotations.Nullable;
  *
  * @param batch namespace/name
  * @param occurrence the instant that it was fired for
+ * @param request empty for a slot; otherwise what the run was asked for with
  * @param state as stored, such as PartiallyFailed
  * @param reason why, in one word for programs, where the state alone does not say it
  * @param message the same in a sentence
@@ -20,6 +21,7 @@ public record RunRow(
     long id,
     String batch,
     Instant occurrence,
+    String request,
     LocalDate logicalDate,
     String state,
     @Nullable String reason,

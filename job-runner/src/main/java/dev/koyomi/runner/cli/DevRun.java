@@ -1,0 +1,140 @@
+package dev.koyomi.runner.cli;
+
+import dev.koyomi.crds.plan.Plan;
+import dev.koyomi.runner.history.History;
+import dev.koyomi.runner.history.RunRow;
+import dev.koyomi.runner.queue.RunState;
+import dev.koyomi.runner.trigger.Fired;
+import dev.koyomi.runner.trigger.TriggerResult;
+import java.nio.file.Path;
+import java.time.Instant;
+import java.time.format.DateTimeFormatter;
+import java.util.Locale;
+import java.util.Optional;
+
+/** One occurrence on a laptop, from its firing to its report. */
+final class DevRun {
+  private static final int LOOKED_AT = 1000;
+  private static final DateTimeFormatter SLOT =
+      DateTimeFormatter.ofPattern("uuuu-MM-dd HH:mm VV", Locale.ROOT);
+
+  private final Screen screen;
+  private final LocalRun local;
+  private final Plan plan;
+  private final History history;
+  private final Optional<Path> fix;
+
+  DevRun(Screen screen, LocalRun local, Plan plan, History history, Optional<Path> fix) {
+    this.screen = screen;
+    this.local = local;
+    this.plan = plan;
+    this.history = history;
+    this.fix = fix;
+  }
+
+  /** Returns how many of the run's jobs need attention. */
+  long go(Fired fired) throws Exception {
+    int batchId = local.enter();
+    finishOthers(batchId, fired);
+    Stopwatch watch = new Stopwatch();
+    screen.line("Firing %s.".formatted(shown(fired)));
+    return switch (local.fire(fired)) {
+      case TriggerResult.Dispatched dispatched -> {
+        if (dispatched.state() == RunState.Failed) {
+          throw new CommandProblem(
+              ExitCode.OTHER,
+              "Run %d failed: nothing was selected, and spec.trigger.onEmpty is Fail."
+                  .formatted(dispatched.run()));
+        }
+        yield work(batchId, dispatched.run(), 0, watch);
+      }
+      case TriggerResult.AlreadyDispatched(long run, RunState state) ->
+          state.open()
+              ? goOn(batchId, run, watch)
+              : alreadyOver(run, state);
+      case TriggerResult.Skipped(long run, String message) ->
+          throw new CommandProblem(
+              ExitCode.SKIPPED, "Run %d was skipped: %s.".formatted(run, message));
+      case TriggerResult.Refused(long run, String message) ->
+          throw new CommandProblem(
+              ExitCode.WRONG, "Run %d failed: %s".formatted(run, message));
+      case TriggerResult.Failed(long run, String message) ->
+          throw new CommandProblem(
+              ExitCode.OTHER, "Run %d failed: %s".formatted(run, message));
+      case TriggerResult.TryAgain(String message) ->
+          throw new CommandProblem(ExitCode.TRY_AGAIN, message);
+    };
+  }
+
+  /** A run that was left behind would have the new one skipped for good. */
+  private void finishOthers(int batchId, Fired fired) throws Exception {
+    for (RunRow run : history.runs(Optional.of(plan.batch().toString()), LOOKED_AT)) {
+      if (!run.open() || isOf(run, fired)) {
+        continue;
+      }
+      screen.line(
+          "Run %d for %s is not over yet: it goes first.".formatted(run.id(), run.logicalDate()));
+      if (run.state().equals(RunState.Selecting.name())) {
+        local.fire(
+            run.request().isEmpty()
+                ? new Fired.SlotByPerson(run.occurrence())
+                : new Fired.Request(run.request(), run.occurrence()));
+      }
+      local.drain(batchId);
+    }
+  }
+
+  private static boolean isOf(RunRow run, Fired fired) {
+    return switch (fired) {
+      case Fired.Slot(Instant occurrence, String _) -> isSlot(run, occurrence);
+      case Fired.SlotByPerson(Instant occurrence) -> isSlot(run, occurrence);
+      case Fired.Request(String request, Instant _) -> run.request().equals(request);
+    };
+  }
+
+  private static boolean isSlot(RunRow run, Instant occurrence) {
+    return run.request().isEmpty() && run.occurrence().equals(occurrence);
+  }
+
+  private long goOn(int batchId, long id, Stopwatch watch) throws Exception {
+    long before = run(id).ended();
+    screen.line("Run %d was left unfinished: going on.".formatted(id));
+    return work(batchId, id, before, watch);
+  }
+
+  private long work(int batchId, long id, long before, Stopwatch watch) throws Exception {
+    local.drain(batchId);
+    RunRow run = run(id);
+    return new RunReport(screen, history)
+        .print(
+            run,
+            Optional.of(new RunReport.Done(run.ended() - before, watch.elapsed())),
+            fix);
+  }
+
+  private long alreadyOver(long id, RunState state) {
+    RunRow run = run(id);
+    screen.line(
+        "This occurrence was dispatched before, as run %d, and ended as %s%s. Nothing was changed."
+            .formatted(id, state, run.message() == null ? "" : " (" + run.message() + ")"));
+    return new RunReport(screen, history).print(run, Optional.empty(), fix);
+  }
+
+  private RunRow run(long id) {
+    return history.run(id).orElseThrow();
+  }
+
+  private String shown(Fired fired) {
+    return switch (fired) {
+      case Fired.Slot(Instant occurrence, String _) -> slot(occurrence);
+      case Fired.SlotByPerson(Instant occurrence) -> slot(occurrence);
+      case Fired.Request(String _, Instant occurrence) ->
+          "a run for %s, a day without a slot"
+              .formatted(occurrence.atZone(plan.timeZone()).toLocalDate());
+    };
+  }
+
+  private String slot(Instant occurrence) {
+    return SLOT.format(occurrence.atZone(plan.timeZone()));
+  }
+}

@@ -1,0 +1,165 @@
+package dev.koyomi.runner.cli;
+
+import dev.koyomi.crds.plan.Plan;
+import dev.koyomi.crds.plan.Planned;
+import dev.koyomi.runner.db.Database;
+import dev.koyomi.runner.db.Migration;
+import dev.koyomi.runner.dev.BatchFolder;
+import dev.koyomi.runner.dev.LocalPostgres;
+import dev.koyomi.runner.dev.SqlFile;
+import dev.koyomi.runner.history.History;
+import dev.koyomi.runner.trigger.Fired;
+import java.io.IOException;
+import java.nio.file.Path;
+import java.sql.Connection;
+import java.sql.SQLException;
+import java.time.Duration;
+import java.time.LocalDate;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.concurrent.Callable;
+import java.util.stream.Collectors;
+import org.jspecify.annotations.Nullable;
+import picocli.CommandLine;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.Parameters;
+
+@Command(
+    name = "dev",
+    mixinStandardHelpOptions = true,
+    description = {
+      "Runs one occurrence of a batch on this machine: starts a PostgreSQL of its own, applies"
+          + " schema.sql and data.sql that lie beside the manifest, fires, works, and shows how it"
+          + " ended.",
+      "",
+      "Called again after whatever end, it goes on; an occurrence that is over is not run twice."
+    },
+    footer = {
+      "",
+      "Example: ./koyomi dev examples/billing --date 2026-11-01"
+    })
+final class DevVerb implements Callable<Integer> {
+  private static final Duration PATIENCE = Duration.ofSeconds(30);
+
+  private final Surroundings surroundings;
+  private final Screen screen;
+
+  @Parameters(
+      arity = "0..1",
+      paramLabel = "PATH",
+      description = "A manifest, or a folder with one.")
+  private @Nullable Path path;
+
+  @Option(
+      names = "--date",
+      paramLabel = "DATE",
+      description =
+          "Day of the occurrence in the batch's time zone, such as 2026-11-01: its first slot, or"
+              + " a requested run when it has none. Default: the newest slot that has passed.")
+  private @Nullable LocalDate date;
+
+  @Option(names = "--fresh", description = "Throw away the local database first.")
+  private boolean fresh;
+
+  @Option(names = "--strict", description = "Exit code 4 when jobs need attention.")
+  private boolean strict;
+
+  DevVerb(Surroundings surroundings) {
+    this.surroundings = surroundings;
+    this.screen = surroundings.screen();
+  }
+
+  static CommandLine commandLine(Surroundings surroundings) {
+    return new CommandLine(new DevVerb(surroundings))
+        .addSubcommand(new DevSqlVerb(surroundings));
+  }
+
+  @Override
+  public Integer call() throws Exception {
+    BatchFolder folder = folder();
+    Planned.Valid batch = ManifestFile.one(folder.manifest());
+    Fired fired = occurrence(batch.plan());
+    LocalPostgres postgres =
+        LocalPostgres.start(
+            surroundings.folder(), new LocalPostgres.Options(fresh, true, Map.of()));
+    try (postgres;
+        Database database =
+            Database.pooled(
+                postgres.address(),
+                "koyomi dev",
+                batch.plan().workers().concurrency() + LocalRun.MORE_CONNECTIONS,
+                PATIENCE);
+        Stop stop = Stop.install()) {
+      stop.closeAtStop(postgres);
+      stop.closeAtStop(database);
+      try {
+        prepare(postgres, database, folder, batch);
+        LocalRun run = new LocalRun(surroundings, database, batch, stop);
+        long dead = new DevRun(screen, run, batch.plan(), new History(database.jdbi()), folder.fix()).go(fired);
+        return strict && dead > 0 ? ExitCode.NEEDS_ATTENTION : ExitCode.DONE;
+      } finally {
+        stop.yieldTo();
+      }
+    }
+  }
+
+  private BatchFolder folder() throws IOException {
+    if (path == null) {
+      throw new CommandProblem(
+          ExitCode.WRONG, "Say which batch: a manifest or a folder with one, such as examples/billing.");
+    }
+    return switch (BatchFolder.find(path)) {
+      case BatchFolder.Found.Batch(BatchFolder folder) -> folder;
+      case BatchFolder.Found.Nothing() ->
+          throw new CommandProblem(ExitCode.WRONG, "There is no %s.".formatted(path));
+      case BatchFolder.Found.NotOne(List<Path> manifests) ->
+          throw new CommandProblem(
+              ExitCode.WRONG,
+              manifests.isEmpty()
+                  ? "There is no manifest (*.yaml) in %s.".formatted(path)
+                  : "There is more than one manifest in %s; give one of them: %s."
+                      .formatted(
+                          path,
+                          manifests.stream().map(Path::toString).collect(Collectors.joining(", "))));
+    };
+  }
+
+  private Fired occurrence(Plan plan) {
+    return Occurrence.choose(plan, Optional.ofNullable(date), surroundings.clock().instant())
+        .orElseThrow(
+            () ->
+                new CommandProblem(
+                    ExitCode.WRONG, "The batch has no schedule: say which day, with --date."));
+  }
+
+  private void prepare(
+      LocalPostgres postgres, Database database, BatchFolder folder, Planned.Valid batch)
+      throws IOException, SQLException {
+    screen.line(
+        postgres.elsewhere()
+            ? "Local database in %s, as PostgreSQL's user does not get into %s."
+                .formatted(postgres.folder(), surroundings.folder().toAbsolutePath())
+            : "Local database in %s.".formatted(surroundings.folder()));
+    List<String> applied = new ArrayList<>();
+    try (Connection connection = database.dataSource().getConnection()) {
+      for (Path file : folder.sql()) {
+        if (SqlFile.read(file).runOnce(connection)) {
+          applied.add(file.toString());
+        }
+      }
+    }
+    if (!applied.isEmpty()) {
+      screen.line("Applied %s.".formatted(String.join(" and ", applied)));
+    }
+    screen.line(
+        "%s is valid, revision %s."
+            .formatted(batch.plan().batch(), batch.definition().revision()));
+    Migration.Outcome migrated = new Migration(database).run();
+    if (!(migrated instanceof Migration.Outcome.UpToDate)) {
+      screen.line(MigrateVerb.done(migrated));
+    }
+  }
+}

@@ -1,0 +1,134 @@
+package dev.koyomi.runner.cli;
+
+import dev.koyomi.runner.db.Fault;
+import dev.koyomi.runner.dev.LocalPostgresException;
+import java.io.PrintWriter;
+import java.nio.file.Path;
+import java.time.InstantSource;
+import java.time.ZoneId;
+import java.util.List;
+import java.util.Map;
+import java.util.Objects;
+import java.util.Optional;
+import picocli.CommandLine;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Help.Ansi;
+import picocli.CommandLine.ParameterException;
+import picocli.CommandLine.UnmatchedArgumentException;
+
+/** All verbs, and what becomes of their exceptions. */
+public final class Koyomi {
+  private final Surroundings surroundings;
+
+  Koyomi(Surroundings surroundings) {
+    this.surroundings = surroundings;
+  }
+
+  /** The one of this process. */
+  public static Koyomi real() {
+    Map<String, String> environment = System.getenv();
+    return new Koyomi(
+        new Surroundings(
+            Screen.real(environment),
+            environment,
+            folder(environment),
+            ZoneId.systemDefault(),
+            InstantSource.system()));
+  }
+
+  /** Where the local database lives; the launcher names the project's. */
+  public static Path folder(Map<String, String> environment) {
+    return Path.of(environment.getOrDefault("KOYOMI_FOLDER", ".koyomi"));
+  }
+
+  /** Whether the command works jobs in front of a person's eyes. */
+  public static boolean showsProgress(List<String> words) {
+    return words.contains("dev") || (words.contains("failed") && words.contains("retry"));
+  }
+
+  @Command(
+      name = "koyomi",
+      mixinStandardHelpOptions = true,
+      versionProvider = Version.class,
+      synopsisSubcommandLabel = "VERB",
+      description = "Business batch work on PostgreSQL: each target exactly once.",
+      footer = {
+        "",
+        "Exit codes: 0 done or nothing to do; 2 wrong usage or definition; 3 skipped by policy;"
+            + " 4 done, but jobs need attention; 75 try again later (database away, wrong"
+            + " credentials, missing rights, schema behind); 1 anything else."
+      })
+  static final class Root {}
+
+  static final class Version implements CommandLine.IVersionProvider {
+    @Override
+    public String[] getVersion() {
+      String version = Koyomi.class.getPackage().getImplementationVersion();
+      return new String[] {"koyomi " + Objects.requireNonNullElse(version, "(not packaged)")};
+    }
+  }
+
+  /** Runs one command and returns its exit code. */
+  public int run(String... words) {
+    return commandLine().execute(words);
+  }
+
+  CommandLine commandLine() {
+    Screen screen = surroundings.screen();
+    CommandLine root =
+        new CommandLine(new Root())
+            .addSubcommand(DevVerb.commandLine(surroundings))
+            .addSubcommand(new ValidateVerb(surroundings))
+            .addSubcommand(new MigrateVerb(surroundings))
+            .addSubcommand(new TriggerVerb(surroundings))
+            .addSubcommand(new WorkVerb(surroundings))
+            .addSubcommand(new RunsVerb(surroundings))
+            .addSubcommand(FailedVerb.commandLine(surroundings));
+    return root.setOut(screen.out())
+        .setErr(screen.err())
+        .setColorScheme(
+            CommandLine.Help.defaultColorScheme(screen.colour() ? Ansi.ON : Ansi.OFF))
+        .setUsageHelpWidth(Math.clamp(screen.width(), 60, 110))
+        .setCaseInsensitiveEnumValuesAllowed(true)
+        .setParameterExceptionHandler((wrong, _) -> wrongUsage(wrong))
+        .setExecutionExceptionHandler((thrown, _, _) -> failed(thrown));
+  }
+
+  private static int wrongUsage(ParameterException wrong) {
+    CommandLine command = wrong.getCommandLine();
+    PrintWriter err = command.getErr();
+    err.println("koyomi: " + wrong.getMessage());
+    if (!UnmatchedArgumentException.printSuggestions(wrong, err)) {
+      err.println("Try '%s --help'.".formatted(command.getCommandSpec().qualifiedName()));
+    }
+    return ExitCode.WRONG;
+  }
+
+  private int failed(Exception thrown) {
+    PrintWriter err = surroundings.screen().err();
+    if (thrown instanceof CommandProblem problem) {
+      problem.sentences().forEach(sentence -> err.println("koyomi: " + sentence));
+      return problem.exitCode();
+    }
+    if (thrown instanceof LocalPostgresException local) {
+      err.println("koyomi: " + local.getMessage());
+      return ExitCode.OTHER;
+    }
+    Optional<Fault> fault = Fault.of(thrown);
+    if (fault.isPresent()) {
+      err.println("koyomi: " + fault.get().sentence());
+      return exitCode(fault.get());
+    }
+    err.println("koyomi: This is a bug; please report it with what follows.");
+    thrown.printStackTrace(err);
+    return ExitCode.OTHER;
+  }
+
+  private static int exitCode(Fault fault) {
+    return switch (fault) {
+      case Fault.TryAgain _ -> ExitCode.TRY_AGAIN;
+      case Fault.Definition _ -> ExitCode.WRONG;
+      case Fault.Other _ -> ExitCode.OTHER;
+    };
+  }
+}

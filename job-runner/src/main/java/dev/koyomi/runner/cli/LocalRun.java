@@ -1,0 +1,112 @@
+package dev.koyomi.runner.cli;
+
+import dev.koyomi.crds.plan.Planned;
+import dev.koyomi.runner.db.Database;
+import dev.koyomi.runner.history.History;
+import dev.koyomi.runner.history.RunRow;
+import dev.koyomi.runner.queue.Batches;
+import dev.koyomi.runner.queue.Workers;
+import dev.koyomi.runner.trigger.Fired;
+import dev.koyomi.runner.trigger.TriggerResult;
+import dev.koyomi.runner.trigger.TriggerRun;
+import dev.koyomi.runner.worker.EndRule;
+import dev.koyomi.runner.worker.WorkerProcess;
+import java.time.Duration;
+import java.util.Optional;
+import java.util.concurrent.Callable;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.FutureTask;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
+
+/** Trigger and workers of one batch in this process, on a database that nobody else works on. */
+final class LocalRun {
+  /** Beside the slots: heartbeat, trigger, progress. */
+  static final int MORE_CONNECTIONS = 4;
+
+  private final Surroundings surroundings;
+  private final Database database;
+  private final Planned.Valid batch;
+  private final Stop stop;
+  private final History history;
+  private final long started = System.nanoTime();
+
+  LocalRun(Surroundings surroundings, Database database, Planned.Valid batch, Stop stop) {
+    this.surroundings = surroundings;
+    this.database = database;
+    this.batch = batch;
+    this.stop = stop;
+    this.history = new History(database.jdbi());
+  }
+
+  /** Earlier processes are gone, whatever their rows say: they cannot have outlived their lock. */
+  int enter() {
+    new Workers(database.jdbi()).declareAllLost();
+    Batches batches = new Batches(database.jdbi());
+    String name = batch.plan().batch().toString();
+    batches.register(
+        name, "local-" + batch.definition().revision(), 0, batch.definition().json());
+    return batches.find(name).orElseThrow().id();
+  }
+
+  /** Fires and shows that the selection goes on. */
+  TriggerResult fire(Fired fired) throws Exception {
+    TriggerRun trigger =
+        new TriggerRun(
+            database,
+            batch.plan(),
+            batch.definition().revision(),
+            surroundings.pod(),
+            TriggerRun.Pause.real());
+    return showing(0, () -> trigger.fire(fired));
+  }
+
+  /** Works until no run of the batch is open, and shows how far they are. */
+  void drain(int batchId) throws Exception {
+    long before = open().map(RunRow::ended).orElse(0L);
+    WorkerProcess worker =
+        new WorkerProcess(
+            database.dataSource(),
+            batch.plan(),
+            batchId,
+            surroundings.pod(),
+            EndRule.Drained,
+            System::nanoTime);
+    stop.closeAtStop(worker);
+    worker.start();
+    showing(
+        before,
+        () -> {
+          worker.awaitEnd();
+          return true;
+        });
+    stop.yieldTo();
+    worker.close();
+  }
+
+  private <T> T showing(long before, Callable<T> work) throws Exception {
+    FutureTask<T> task = new FutureTask<>(work);
+    Thread.ofPlatform().daemon().name("work").start(task);
+    try (ProgressLine line = new ProgressLine(surroundings.screen())) {
+      while (true) {
+        try {
+          return task.get(ProgressLine.LOOK.toMillis(), TimeUnit.MILLISECONDS);
+        } catch (TimeoutException notYet) {
+          open().ifPresent(run -> line.show(new Progress(run, before, elapsed())));
+        }
+      }
+    } catch (ExecutionException failed) {
+      throw failed.getCause() instanceof Exception cause ? cause : failed;
+    }
+  }
+
+  Duration elapsed() {
+    return Duration.ofNanos(System.nanoTime() - started);
+  }
+
+  private Optional<RunRow> open() {
+    return history.runs(Optional.of(batch.plan().batch().toString()), 1).stream()
+        .filter(RunRow::open)
+        .findFirst();
+  }
+}

@@ -1,0 +1,69 @@
+package dev.koyomi.runner.cli;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import dev.koyomi.crds.plan.ManifestProblem;
+import dev.koyomi.crds.plan.Manifests;
+import dev.koyomi.crds.plan.Planned;
+import dev.koyomi.crds.plan.Planner;
+import dev.koyomi.crds.plan.Problem;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.NoSuchFileException;
+import java.nio.file.Path;
+import java.util.List;
+
+/** A file with BatchSchedules. */
+final class ManifestFile {
+  private ManifestFile() {}
+
+  /** What became of each document; a file that is no YAML is one document with one problem. */
+  static List<Planned> plan(Path file) {
+    try {
+      return planText(Files.readString(file));
+    } catch (NoSuchFileException missing) {
+      throw new CommandProblem(ExitCode.WRONG, "There is no file %s.".formatted(file));
+    } catch (IOException failed) {
+      throw new CommandProblem(ExitCode.OTHER, "%s cannot be read: %s".formatted(file, failed));
+    }
+  }
+
+  private static List<Planned> planText(String text) {
+    try {
+      List<JsonNode> documents = Manifests.read(text);
+      return documents.isEmpty()
+          ? List.of(invalid("There is nothing in this file: write a BatchSchedule."))
+          : documents.stream().map(Planner::plan).toList();
+    } catch (ManifestProblem problem) {
+      return List.of(invalid(problem.getMessage()));
+    }
+  }
+
+  /** The one batch of a definition or manifest; anything else ends the command. */
+  static Planned.Valid one(Path file) {
+    return one(file.toString(), plan(file));
+  }
+
+  /** The definition that the queue keeps of a batch. */
+  static Planned.Valid registered(String batch, String definition) {
+    return one("The registered definition of " + batch, planText(definition));
+  }
+
+  private static Planned.Valid one(String source, List<Planned> all) {
+    if (all.size() != 1) {
+      throw new CommandProblem(
+          ExitCode.WRONG,
+          "%s has %d documents: give a file with one BatchSchedule.".formatted(source, all.size()));
+    }
+    return switch (all.getFirst()) {
+      case Planned.Valid valid -> valid;
+      case Planned.Invalid(List<Problem> problems) ->
+          throw new CommandProblem(
+              ExitCode.WRONG,
+              problems.stream().map(problem -> source + ": " + problem).toList());
+    };
+  }
+
+  private static Planned.Invalid invalid(String sentence) {
+    return new Planned.Invalid(List.of(new Problem("", sentence)));
+  }
+}

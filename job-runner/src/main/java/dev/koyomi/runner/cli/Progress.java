@@ -1,0 +1,64 @@
+package dev.koyomi.runner.cli;
+
+import dev.koyomi.runner.history.RunRow;
+import java.time.Duration;
+
+/**
+ * How far a run is, for one line.
+ *
+ * @param before jobs that had ended when this process began with the run
+ * @param working time since then
+ */
+record Progress(RunRow run, long before, Duration working) {
+  private static final int BAR = 20;
+
+  /** Jobs that ended per second since this process began; 0 while nobody can know. */
+  long perSecond() {
+    long millis = working.toMillis();
+    return millis == 0 ? 0 : Math.round((run.ended() - before) * 1000.0 / millis);
+  }
+
+  /** Fit for a terminal's one line. */
+  String line(int width) {
+    String words = words();
+    long selected = selected();
+    int full = selected == 0 ? BAR : (int) (BAR * Math.min(run.ended(), selected) / selected);
+    String bar = "[" + "#".repeat(full) + "-".repeat(BAR - full) + "]  ";
+    String line = bar.length() + words.length() < width ? bar + words : words;
+    return line.length() < width ? line : line.substring(0, Math.max(0, width - 1));
+  }
+
+  /** The same without a bar. */
+  String words() {
+    if (run.selected() == null) {
+      return "selecting targets, %s so far".formatted(Shown.duration(working));
+    }
+    StringBuilder words =
+        new StringBuilder(
+            "%s selected, %s done, %s need attention"
+                .formatted(
+                    Shown.count(selected()),
+                    Shown.count(run.succeeded() + run.skipped()),
+                    Shown.count(run.dead())));
+    if (run.retrying() > 0) {
+      words.append(", %s to be tried again".formatted(Shown.count(run.retrying())));
+    }
+    words.append(", %s/s".formatted(Shown.count(perSecond())));
+    long left = selected() - run.ended();
+    if (left > 0 && perSecond() > 0) {
+      words.append(", about %s left".formatted(left(left)));
+    }
+    return words.toString();
+  }
+
+  private String left(long jobs) {
+    Duration left = Duration.ofSeconds((jobs + perSecond() - 1) / perSecond());
+    return left.compareTo(Duration.ofSeconds(10)) < 0
+        ? left.toSeconds() + " s"
+        : Shown.duration(left);
+  }
+
+  private long selected() {
+    return run.selected() == null ? 0 : run.selected();
+  }
+}

@@ -1,0 +1,143 @@
+package dev.koyomi.runner.cli;
+
+import dev.koyomi.crds.plan.Planned;
+import dev.koyomi.runner.db.Database;
+import dev.koyomi.runner.dev.LocalPostgres;
+import dev.koyomi.runner.queue.Batches;
+import dev.koyomi.runner.trigger.Fired;
+import dev.koyomi.runner.trigger.TriggerResult;
+import dev.koyomi.runner.trigger.TriggerRun;
+import java.nio.file.Path;
+import java.sql.SQLException;
+import java.time.Duration;
+import java.time.LocalDate;
+import java.util.Optional;
+import java.util.concurrent.Callable;
+import org.jspecify.annotations.Nullable;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Option;
+
+@Command(
+    name = "trigger",
+    mixinStandardHelpOptions = true,
+    description = "Selects the targets of one occurrence and enqueues them: all or none, once.",
+    footer = {
+      "",
+      "In a Kubernetes Job the occurrence comes from the Job's name (KOYOMI_JOB_NAME); elsewhere"
+          + " it is the first slot of --date, or the newest slot that has passed."
+    })
+final class TriggerVerb implements Callable<Integer> {
+  private static final int CONNECTIONS = 4;
+  private static final Duration PATIENCE = Duration.ofSeconds(10);
+
+  private final Surroundings surroundings;
+
+  @Option(
+      names = "--definition",
+      required = true,
+      paramLabel = "FILE",
+      description = "Definition of the batch: the operator's JSON, or a manifest.")
+  private Path definition = Path.of("");
+
+  @Option(
+      names = "--cron-job",
+      paramLabel = "NAME",
+      description = "CronJob that fired; KOYOMI_JOB_NAME is its Job then.")
+  private @Nullable String cronJob;
+
+  @Option(
+      names = "--date",
+      paramLabel = "DATE",
+      description = "Day of the occurrence in the batch's time zone, such as 2026-11-01.")
+  private @Nullable LocalDate date;
+
+  @Mixin private DatabaseOption option = new DatabaseOption();
+
+  TriggerVerb(Surroundings surroundings) {
+    this.surroundings = surroundings;
+  }
+
+  @Override
+  public Integer call() throws SQLException, InterruptedException {
+    Planned.Valid valid = ManifestFile.one(definition);
+    Fired fired = fired(valid);
+    try (var opened = option.open(surroundings, LocalPostgres.Options.shared());
+        Database database =
+            Database.pooled(opened.address(), "koyomi trigger", CONNECTIONS, PATIENCE)) {
+      QueueSchema.require(database);
+      if (cronJob == null) {
+        registerUnknown(new Batches(database.jdbi()), valid);
+      }
+      TriggerRun trigger =
+          new TriggerRun(
+              database,
+              valid.plan(),
+              valid.definition().revision(),
+              surroundings.pod(),
+              TriggerRun.Pause.real());
+      return ended(trigger.fire(fired));
+    }
+  }
+
+  private Fired fired(Planned.Valid valid) {
+    if (cronJob == null) {
+      return Occurrence.choose(
+              valid.plan(), Optional.ofNullable(date), surroundings.clock().instant())
+          .orElseThrow(
+              () ->
+                  new CommandProblem(
+                      ExitCode.WRONG, "The batch has no schedule: say which day, with --date."));
+    }
+    String job = surroundings.environment().getOrDefault("KOYOMI_JOB_NAME", "");
+    if (job.isEmpty()) {
+      throw new CommandProblem(
+          ExitCode.WRONG,
+          "KOYOMI_JOB_NAME is missing: with --cron-job it must hold the name of the Job.");
+    }
+    String namespace =
+        surroundings
+            .environment()
+            .getOrDefault("KOYOMI_NAMESPACE", valid.plan().batch().namespace());
+    return Fired.byJob(namespace, cronJob, job, surroundings.clock().instant());
+  }
+
+  /** Where an operator has registered the batch, its word stays. */
+  private static void registerUnknown(Batches batches, Planned.Valid valid) {
+    String name = valid.plan().batch().toString();
+    if (batches.find(name).isEmpty()) {
+      batches.register(name, "file", 0, valid.definition().json());
+    }
+  }
+
+  private int ended(TriggerResult result) {
+    Screen screen = surroundings.screen();
+    return switch (result) {
+      case TriggerResult.Dispatched dispatched -> {
+        screen.line(
+            "Run %d for %s: %s selected, %s (%s keys twice)."
+                .formatted(
+                    dispatched.run(),
+                    dispatched.logicalDate(),
+                    Shown.jobs(dispatched.selected()),
+                    dispatched.state(),
+                    Shown.count(dispatched.duplicates())));
+        yield ExitCode.DONE;
+      }
+      case TriggerResult.AlreadyDispatched(long run, var state) -> {
+        screen.line("This occurrence was dispatched before, as run %d: %s.".formatted(run, state));
+        yield ExitCode.DONE;
+      }
+      case TriggerResult.Skipped(long run, String message) -> {
+        screen.line("Run %d was skipped: %s.".formatted(run, message));
+        yield cronJob == null ? ExitCode.SKIPPED : ExitCode.DONE;
+      }
+      case TriggerResult.Refused(long run, String message) ->
+          throw new CommandProblem(ExitCode.WRONG, "Run %d failed: %s".formatted(run, message));
+      case TriggerResult.Failed(long run, String message) ->
+          throw new CommandProblem(ExitCode.OTHER, "Run %d failed: %s".formatted(run, message));
+      case TriggerResult.TryAgain(String message) ->
+          throw new CommandProblem(ExitCode.TRY_AGAIN, message);
+    };
+  }
+}
