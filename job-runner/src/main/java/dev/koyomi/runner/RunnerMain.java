@@ -12,7 +12,8 @@ public final class RunnerMain {
     if (Koyomi.showsProgress(List.of(words))) {
       // Before the first logger is made: a line of the log would tear the progress line.
       System.setProperty("logback.configurationFile", "logback-laptop.xml");
-      System.setProperty("koyomi.log", Koyomi.folder(System.getenv()).resolve("koyomi.log").toString());
+      System.setProperty(
+          "koyomi.log", Koyomi.folder(System.getenv()).resolve("koyomi.log").toString());
     }
     Koyomi koyomi = Koyomi.real();
     // The driver hands this zone to each session: SQL sees the same one on a laptop and on a

@@ -3,7 +3,6 @@ package dev.koyomi.runner.cli;
 import dev.koyomi.runner.dev.LocalPostgres;
 import dev.koyomi.runner.settings.DatabaseAddress;
 import dev.koyomi.runner.settings.DatabaseSettings;
-import java.nio.file.Files;
 import java.util.Optional;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Option;
@@ -32,8 +31,7 @@ final class DatabaseOption {
    */
   Opened open(Surroundings surroundings, LocalPostgres.Options local) {
     return switch (DatabaseSettings.of(Optional.ofNullable(url), surroundings.environment())) {
-      case DatabaseSettings.Given(DatabaseAddress address) ->
-          new Opened(address, Optional.empty());
+      case DatabaseSettings.Given(DatabaseAddress address) -> new Opened(address, Optional.empty());
       case DatabaseSettings.Unusable(var problems) ->
           throw new CommandProblem(url == null ? ExitCode.TRY_AGAIN : ExitCode.WRONG, problems);
       case DatabaseSettings.NotGiven() -> openLocal(surroundings, local);

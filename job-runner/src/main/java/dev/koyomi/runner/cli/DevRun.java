@@ -49,18 +49,14 @@ final class DevRun {
         yield work(batchId, dispatched.run(), 0, watch);
       }
       case TriggerResult.AlreadyDispatched(long run, RunState state) ->
-          state.open()
-              ? goOn(batchId, run, watch)
-              : alreadyOver(run, state);
+          state.open() ? goOn(batchId, run, watch) : alreadyOver(run, state);
       case TriggerResult.Skipped(long run, String message) ->
           throw new CommandProblem(
               ExitCode.SKIPPED, "Run %d was skipped: %s.".formatted(run, message));
       case TriggerResult.Refused(long run, String message) ->
-          throw new CommandProblem(
-              ExitCode.WRONG, "Run %d failed: %s".formatted(run, message));
+          throw new CommandProblem(ExitCode.WRONG, "Run %d failed: %s".formatted(run, message));
       case TriggerResult.Failed(long run, String message) ->
-          throw new CommandProblem(
-              ExitCode.OTHER, "Run %d failed: %s".formatted(run, message));
+          throw new CommandProblem(ExitCode.OTHER, "Run %d failed: %s".formatted(run, message));
       case TriggerResult.TryAgain(String message) ->
           throw new CommandProblem(ExitCode.TRY_AGAIN, message);
     };
@@ -106,10 +102,7 @@ final class DevRun {
     local.drain(batchId);
     RunRow run = run(id);
     return new RunReport(screen, history)
-        .print(
-            run,
-            Optional.of(new RunReport.Done(run.ended() - before, watch.elapsed())),
-            fix);
+        .print(run, Optional.of(new RunReport.Done(run.ended() - before, watch.elapsed())), fix);
   }
 
   private long alreadyOver(long id, RunState state) {

@@ -37,10 +37,7 @@ import picocli.CommandLine.Parameters;
       "",
       "Called again after whatever end, it goes on; an occurrence that is over is not run twice."
     },
-    footer = {
-      "",
-      "Example: ./koyomi dev examples/billing --date 2026-11-01"
-    })
+    footer = {"", "Example: ./koyomi dev examples/billing --date 2026-11-01"})
 final class DevVerb implements Callable<Integer> {
   private static final Duration PATIENCE = Duration.ofSeconds(30);
 
@@ -73,8 +70,7 @@ final class DevVerb implements Callable<Integer> {
   }
 
   static CommandLine commandLine(Surroundings surroundings) {
-    return new CommandLine(new DevVerb(surroundings))
-        .addSubcommand(new DevSqlVerb(surroundings));
+    return new CommandLine(new DevVerb(surroundings)).addSubcommand(new DevSqlVerb(surroundings));
   }
 
   @Override
@@ -98,7 +94,9 @@ final class DevVerb implements Callable<Integer> {
       try {
         prepare(postgres, database, folder, batch);
         LocalRun run = new LocalRun(surroundings, database, batch, stop);
-        long dead = new DevRun(screen, run, batch.plan(), new History(database.jdbi()), folder.fix()).go(fired);
+        long dead =
+            new DevRun(screen, run, batch.plan(), new History(database.jdbi()), folder.fix())
+                .go(fired);
         return strict && dead > 0 ? ExitCode.NEEDS_ATTENTION : ExitCode.DONE;
       } finally {
         stop.yieldTo();
@@ -109,7 +107,8 @@ final class DevVerb implements Callable<Integer> {
   private BatchFolder folder() throws IOException {
     if (path == null) {
       throw new CommandProblem(
-          ExitCode.WRONG, "Say which batch: a manifest or a folder with one, such as examples/billing.");
+          ExitCode.WRONG,
+          "Say which batch: a manifest or a folder with one, such as examples/billing.");
     }
     return switch (BatchFolder.find(path)) {
       case BatchFolder.Found.Batch(BatchFolder folder) -> folder;
@@ -123,7 +122,9 @@ final class DevVerb implements Callable<Integer> {
                   : "There is more than one manifest in %s; give one of them: %s."
                       .formatted(
                           path,
-                          manifests.stream().map(Path::toString).collect(Collectors.joining(", "))));
+                          manifests.stream()
+                              .map(Path::toString)
+                              .collect(Collectors.joining(", "))));
     };
   }
 
@@ -155,8 +156,7 @@ final class DevVerb implements Callable<Integer> {
       screen.line("Applied %s.".formatted(String.join(" and ", applied)));
     }
     screen.line(
-        "%s is valid, revision %s."
-            .formatted(batch.plan().batch(), batch.definition().revision()));
+        "%s is valid, revision %s.".formatted(batch.plan().batch(), batch.definition().revision()));
     Migration.Outcome migrated = new Migration(database).run();
     if (!(migrated instanceof Migration.Outcome.UpToDate)) {
       screen.line(MigrateVerb.done(migrated));

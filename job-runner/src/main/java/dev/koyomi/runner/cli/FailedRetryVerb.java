@@ -47,8 +47,7 @@ final class FailedRetryVerb implements Callable<Integer> {
     if (!choice.hasName()) {
       throw new CommandProblem(ExitCode.WRONG, "Say of which batch: failed retry NAME.");
     }
-    try (var opened =
-            option.open(surroundings, new LocalPostgres.Options(false, true, Map.of()));
+    try (var opened = option.open(surroundings, new LocalPostgres.Options(false, true, Map.of()));
         Database database = Database.direct(opened.address(), "koyomi failed retry");
         Stop stop = Stop.install()) {
       History.Filter filter = choice.filter(database);

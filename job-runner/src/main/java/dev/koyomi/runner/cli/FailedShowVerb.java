@@ -53,8 +53,7 @@ final class FailedShowVerb implements Callable<Integer> {
         long hidden = failed.total() - failed.jobs().size();
         if (hidden > 0) {
           screen.line(
-              "… and %s more; --key picks one, --limit shows more."
-                  .formatted(Shown.count(hidden)));
+              "… and %s more; --key picks one, --limit shows more.".formatted(Shown.count(hidden)));
         }
       }
       return ExitCode.DONE;

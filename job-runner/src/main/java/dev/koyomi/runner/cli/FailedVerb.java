@@ -51,9 +51,7 @@ final class FailedVerb {
     }
 
     String nothing() {
-      return keys.isEmpty()
-          ? "No job needs attention."
-          : "No job with such a key needs attention.";
+      return keys.isEmpty() ? "No job needs attention." : "No job with such a key needs attention.";
     }
   }
 }

@@ -25,8 +25,7 @@ record Hints(List<Hint> all) {
     int width = all.stream().mapToInt(hint -> hint.command().length()).max().orElse(0);
     for (Hint hint : all) {
       String space = " ".repeat(width - hint.command().length() + 2);
-      screen.line(
-          "  " + screen.in(Screen.Tone.STRONG, hint.command()) + space + hint.purpose());
+      screen.line("  " + screen.in(Screen.Tone.STRONG, hint.command()) + space + hint.purpose());
     }
   }
 }

@@ -86,8 +86,7 @@ public final class Koyomi {
             .addSubcommand(FailedVerb.commandLine(surroundings));
     return root.setOut(screen.out())
         .setErr(screen.err())
-        .setColorScheme(
-            CommandLine.Help.defaultColorScheme(screen.colour() ? Ansi.ON : Ansi.OFF))
+        .setColorScheme(CommandLine.Help.defaultColorScheme(screen.colour() ? Ansi.ON : Ansi.OFF))
         .setUsageHelpWidth(Math.clamp(screen.width(), 60, 110))
         .setCaseInsensitiveEnumValuesAllowed(true)
         .setParameterExceptionHandler((wrong, _) -> wrongUsage(wrong))

@@ -44,8 +44,7 @@ final class LocalRun {
     new Workers(database.jdbi()).declareAllLost();
     Batches batches = new Batches(database.jdbi());
     String name = batch.plan().batch().toString();
-    batches.register(
-        name, "local-" + batch.definition().revision(), 0, batch.definition().json());
+    batches.register(name, "local-" + batch.definition().revision(), 0, batch.definition().json());
     return batches.find(name).orElseThrow().id();
   }
 

@@ -58,8 +58,7 @@ final class ManifestFile {
       case Planned.Valid valid -> valid;
       case Planned.Invalid(List<Problem> problems) ->
           throw new CommandProblem(
-              ExitCode.WRONG,
-              problems.stream().map(problem -> source + ": " + problem).toList());
+              ExitCode.WRONG, problems.stream().map(problem -> source + ": " + problem).toList());
     };
   }
 

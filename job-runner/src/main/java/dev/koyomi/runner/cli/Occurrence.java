@@ -32,8 +32,7 @@ final class Occurrence {
     Instant next = date.plusDays(1).atStartOfDay(zone).toInstant();
     return plan.entries().stream()
         .flatMap(
-            entry ->
-                Timetable.between(entry.cron(), zone, start.minusNanos(1), next.minusNanos(1)))
+            entry -> Timetable.between(entry.cron(), zone, start.minusNanos(1), next.minusNanos(1)))
         .min(Comparator.naturalOrder())
         .<Fired>map(Fired.SlotByPerson::new)
         .orElseGet(() -> new Fired.Request("date/" + date, start));

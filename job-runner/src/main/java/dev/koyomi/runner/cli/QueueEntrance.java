@@ -37,8 +37,7 @@ final class QueueEntrance {
   int now() {
     return switch (look()) {
       case Look.Open(int batchId) -> batchId;
-      case Look.Closed(String sentence) ->
-          throw new CommandProblem(ExitCode.TRY_AGAIN, sentence);
+      case Look.Closed(String sentence) -> throw new CommandProblem(ExitCode.TRY_AGAIN, sentence);
     };
   }
 

@@ -14,7 +14,14 @@ final class RunReport {
   private static final String UNKNOWN = "-";
   private static final List<String> COLUMNS =
       List.of(
-          ">run", "logical date", ">selected", ">succeeded", ">skipped", ">dead", ">time", ">jobs/s");
+          ">run",
+          "logical date",
+          ">selected",
+          ">succeeded",
+          ">skipped",
+          ">dead",
+          ">time",
+          ">jobs/s");
 
   private final Screen screen;
   private final History history;
@@ -32,6 +39,8 @@ final class RunReport {
   record Done(long jobs, Duration time) {}
 
   /**
+   * Prints it.
+   *
    * @param done empty when the run was over before
    * @param fix a file of SQL beside the manifest that mends the data
    * @return how many of its jobs need attention

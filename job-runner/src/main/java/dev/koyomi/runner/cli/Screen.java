@@ -1,5 +1,6 @@
 package dev.koyomi.runner.cli;
 
+import java.io.OutputStreamWriter;
 import java.io.PrintWriter;
 import java.util.Map;
 import java.util.OptionalInt;
@@ -33,8 +34,8 @@ record Screen(PrintWriter out, PrintWriter err, OptionalInt columns, boolean col
   static Screen real(Map<String, String> environment) {
     OptionalInt columns = columns(environment.getOrDefault("KOYOMI_COLUMNS", ""));
     return new Screen(
-        new PrintWriter(System.out, true),
-        new PrintWriter(System.err, true),
+        new PrintWriter(new OutputStreamWriter(System.out, System.out.charset()), true),
+        new PrintWriter(new OutputStreamWriter(System.err, System.err.charset()), true),
         columns,
         columns.isPresent() && environment.getOrDefault("NO_COLOR", "").isEmpty());
   }

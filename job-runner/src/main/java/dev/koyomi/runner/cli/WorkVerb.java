@@ -47,6 +47,7 @@ final class WorkVerb implements Callable<Integer> {
 
   @Mixin private DatabaseOption option = new DatabaseOption();
 
+  /** Exactly one of the two is given, or the whole group is absent. */
   static final class Until {
     @Option(names = "--once", description = "End when nothing is due now.")
     private boolean once;
@@ -67,7 +68,7 @@ final class WorkVerb implements Callable<Integer> {
     if (until == null) {
       return EndRule.Stopped;
     }
-    return until.drain ? EndRule.Drained : EndRule.Once;
+    return until.drain ? EndRule.Drained : until.once ? EndRule.Once : EndRule.Stopped;
   }
 
   @Override
@@ -116,8 +117,7 @@ final class WorkVerb implements Callable<Integer> {
     }
   }
 
-  private static Probes probes(AtomicReference<Optional<WorkerProcess>> worker)
-      throws IOException {
+  private static Probes probes(AtomicReference<Optional<WorkerProcess>> worker) throws IOException {
     return Probes.start(
         PROBE_PORT,
         () -> worker.get().map(WorkerProcess::moving).orElse(true),

@@ -1,6 +1,4 @@
-/**
- * One class for each verb: words of the command line come in, a screen and an exit code go out.
- */
+/** One class for each verb: words of the command line come in, a screen and an exit code go out. */
 @NullMarked
 package dev.koyomi.runner.cli;
 

@@ -53,7 +53,6 @@ public record BatchFolder(Path manifest, List<Path> sql) {
   private static Found of(Path manifest) {
     return new Found.Batch(
         new BatchFolder(
-            manifest,
-            SQL.stream().map(manifest::resolveSibling).filter(Files::exists).toList()));
+            manifest, SQL.stream().map(manifest::resolveSibling).filter(Files::exists).toList()));
   }
 }

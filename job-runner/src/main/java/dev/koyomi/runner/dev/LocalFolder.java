@@ -29,8 +29,7 @@ record LocalFolder(Path path, boolean elsewhere) {
   }
 
   private static LocalFolder substitute(Path wanted) throws IOException {
-    return new LocalFolder(
-        Path.of("/var/tmp", "koyomi-" + fingerprint(wanted.toRealPath())), true);
+    return new LocalFolder(Path.of("/var/tmp", "koyomi-" + fingerprint(wanted.toRealPath())), true);
   }
 
   static LocalFolder choose(Path wanted, ServerUser user) throws IOException {

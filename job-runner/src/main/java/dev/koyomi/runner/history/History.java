@@ -1,10 +1,10 @@
 package dev.koyomi.runner.history;
 
+import java.sql.ResultSet;
+import java.sql.SQLException;
 import java.time.Instant;
 import java.time.LocalDate;
 import java.time.OffsetDateTime;
-import java.sql.ResultSet;
-import java.sql.SQLException;
 import java.util.List;
 import java.util.Optional;
 import org.jdbi.v3.core.Jdbi;
@@ -72,28 +72,29 @@ public final class History {
 
   /** Failed jobs, those of the newest runs first, in the order in which they were selected. */
   public FailedJobs failed(Filter filter, int limit) {
-    List<Counted> found = jdbi.withHandle(
-        handle ->
-            handle
-                .createQuery(
-                    """
-                    select d.chunk_id, d.ordinal, d.run_id, b.name as batch, d.key, d.payload::text as payload, d.kind,
-                           d.attempt, d.error_class, d.message, d.at, count(*) over () as total
-                      from koyomi.dead d
-                      join koyomi.run r on r.id = d.run_id
-                      join koyomi.batch b on b.id = r.batch_id
-                      where (cast(:batch as text) is null or b.name = :batch)
-                        and (cast(:run as bigint) is null or d.run_id = :run)
-                        and (cardinality(cast(:keys as text[])) = 0 or d.key = any (:keys))
-                      order by d.run_id desc, d.chunk_id, d.ordinal
-                      limit :limit
-                    """)
-                .bind("batch", filter.batch().orElse(null))
-                .bind("run", filter.run().orElse(null))
-                .bindArray("keys", String.class, filter.keys())
-                .bind("limit", limit)
-                .map((row, _) -> new Counted(failedJob(row), row.getLong("total")))
-                .list());
+    List<Counted> found =
+        jdbi.withHandle(
+            handle ->
+                handle
+                    .createQuery(
+                        """
+                        select d.chunk_id, d.ordinal, d.run_id, b.name as batch, d.key, d.payload::text as payload, d.kind,
+                               d.attempt, d.error_class, d.message, d.at, count(*) over () as total
+                          from koyomi.dead d
+                          join koyomi.run r on r.id = d.run_id
+                          join koyomi.batch b on b.id = r.batch_id
+                          where (cast(:batch as text) is null or b.name = :batch)
+                            and (cast(:run as bigint) is null or d.run_id = :run)
+                            and (cardinality(cast(:keys as text[])) = 0 or d.key = any (:keys))
+                          order by d.run_id desc, d.chunk_id, d.ordinal
+                          limit :limit
+                        """)
+                    .bind("batch", filter.batch().orElse(null))
+                    .bind("run", filter.run().orElse(null))
+                    .bindArray("keys", String.class, filter.keys())
+                    .bind("limit", limit)
+                    .map((row, _) -> new Counted(failedJob(row), row.getLong("total")))
+                    .list());
     return new FailedJobs(
         found.isEmpty() ? 0 : found.getFirst().total(), found.stream().map(Counted::job).toList());
   }
