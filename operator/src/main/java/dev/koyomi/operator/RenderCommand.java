@@ -1,0 +1,101 @@
+package dev.koyomi.operator;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import dev.koyomi.crds.plan.ManifestProblem;
+import dev.koyomi.crds.plan.Manifests;
+import dev.koyomi.crds.plan.Planned;
+import dev.koyomi.crds.plan.Planner;
+import dev.koyomi.operator.desired.Blueprint;
+import dev.koyomi.operator.desired.DesiredObjects;
+import dev.koyomi.operator.desired.Runner;
+import dev.koyomi.operator.settings.Environment;
+import io.fabric8.kubernetes.api.model.HasMetadata;
+import io.fabric8.kubernetes.client.utils.KubernetesSerialization;
+import java.io.IOException;
+import java.io.PrintWriter;
+import java.nio.file.Files;
+import java.nio.file.NoSuchFileException;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Optional;
+import java.util.concurrent.Callable;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.ExitCode;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.Parameters;
+import picocli.CommandLine.Spec;
+
+/** Prints what the operator would apply. */
+@Command(
+    name = "render",
+    description =
+        "Prints the objects that the operator applies for the BatchSchedules of the files.",
+    mixinStandardHelpOptions = true)
+final class RenderCommand implements Callable<Integer> {
+  @Spec private CommandSpec spec = CommandSpec.create(); // replaced by picocli
+
+  @Parameters(arity = "1..*", paramLabel = "FILE", description = "YAML files with BatchSchedules.")
+  private List<Path> files = List.of();
+
+  @Option(
+      names = "--runner-image",
+      paramLabel = "IMAGE",
+      defaultValue = "${env:" + Environment.RUNNER_IMAGE + ":-koyomi/job-runner}",
+      description =
+          "Image where the manifest names none; as the operator was installed with (default:"
+              + " ${DEFAULT-VALUE}).")
+  private String runnerImage = "";
+
+  private final KubernetesSerialization yaml = new KubernetesSerialization();
+
+  @Override
+  public Integer call() throws IOException {
+    boolean good = true;
+    for (Path file : files) {
+      good &= render(file);
+    }
+    return good ? ExitCode.OK : ExitCode.USAGE;
+  }
+
+  private boolean render(Path file) throws IOException {
+    PrintWriter problems = spec.commandLine().getErr();
+    try {
+      boolean good = true;
+      for (JsonNode manifest : Manifests.read(Files.readString(file))) {
+        switch (Planner.plan(manifest)) {
+          case Planned.Valid valid -> print(valid);
+          case Planned.Invalid invalid -> {
+            invalid.problems().forEach(problem -> problems.println(file + ": " + problem));
+            good = false;
+          }
+        }
+      }
+      return good;
+    } catch (ManifestProblem e) {
+      problems.println(file + ": " + e.getMessage());
+      return false;
+    } catch (NoSuchFileException e) {
+      problems.println(file + ": there is no such file.");
+      return false;
+    }
+  }
+
+  private void print(Planned.Valid valid) {
+    PrintWriter out = spec.commandLine().getOut();
+    Blueprint blueprint =
+        new Blueprint(
+            valid.plan(),
+            valid.definition(),
+            new Runner(runnerImage, Runner.DEFAULT_PULL_POLICY),
+            Optional.empty());
+    out.printf(
+        "# BatchSchedule %s. The operator adds an owner reference with the uid of the stored object"
+            + " and the%n# annotation koyomi.dev/applied-hash.%n",
+        valid.plan().batch());
+    for (HasMetadata object : DesiredObjects.of(blueprint).inOrder()) {
+      out.print(yaml.asYaml(object));
+    }
+    out.flush();
+  }
+}

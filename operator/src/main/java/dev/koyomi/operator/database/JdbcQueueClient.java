@@ -1,0 +1,185 @@
+package dev.koyomi.operator.database;
+
+import com.zaxxer.hikari.HikariConfig;
+import com.zaxxer.hikari.HikariDataSource;
+import dev.koyomi.crds.BatchScheduleStatus.LastRun;
+import dev.koyomi.crds.BatchScheduleStatus.Queue;
+import dev.koyomi.crds.plan.BatchName;
+import dev.koyomi.operator.status.Observed;
+import java.sql.Connection;
+import java.sql.PreparedStatement;
+import java.sql.ResultSet;
+import java.sql.SQLException;
+import java.time.Duration;
+import java.time.OffsetDateTime;
+import java.util.HashMap;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Set;
+import org.jspecify.annotations.Nullable;
+import org.postgresql.ds.PGSimpleDataSource;
+
+/** The real queue, over a small pool. */
+public final class JdbcQueueClient implements QueueClient {
+  private static final Duration CONNECT = Duration.ofSeconds(5);
+  private static final Duration ANSWER = Duration.ofSeconds(15);
+
+  /** One for the poll, two for registrations. */
+  private static final int CONNECTIONS = 3;
+
+  private static final Set<String> NO_SCHEMA = Set.of("42P01", "3F000");
+
+  private final DatabaseAddress address;
+  private final HikariDataSource pool;
+
+  private JdbcQueueClient(DatabaseAddress address, HikariDataSource pool) {
+    this.address = address;
+    this.pool = pool;
+  }
+
+  /** Opens the pool; connections come when they are needed. */
+  public static JdbcQueueClient connect(DatabaseAddress address) {
+    HikariConfig config = new HikariConfig();
+    config.setPoolName("queue of " + address);
+    config.setDataSource(dataSource(address));
+    config.setMaximumPoolSize(CONNECTIONS);
+    config.setMinimumIdle(0);
+    config.setConnectionTimeout(CONNECT.toMillis());
+    config.setInitializationFailTimeout(-1);
+    return new JdbcQueueClient(address, new HikariDataSource(config));
+  }
+
+  private static PGSimpleDataSource dataSource(DatabaseAddress address) {
+    PGSimpleDataSource source = new PGSimpleDataSource();
+    source.setServerNames(
+        address.servers().stream().map(DatabaseAddress.Server::host).toArray(String[]::new));
+    source.setPortNumbers(
+        address.servers().stream().mapToInt(DatabaseAddress.Server::port).toArray());
+    source.setDatabaseName(address.database());
+    source.setUser(address.username());
+    source.setPassword(address.password());
+    source.setApplicationName("koyomi-operator");
+    source.setConnectTimeout((int) CONNECT.toSeconds());
+    source.setLoginTimeout((int) CONNECT.toSeconds());
+    source.setSocketTimeout((int) ANSWER.toSeconds() * 2);
+    source.setTcpKeepAlive(true);
+    source.setTargetServerType("primary");
+    // Works behind PgBouncer in transaction mode.
+    source.setPrepareThreshold(0);
+    try {
+      for (Map.Entry<String, String> parameter : address.parameters().entrySet()) {
+        source.setProperty(parameter.getKey(), parameter.getValue());
+      }
+    } catch (SQLException e) {
+      throw new IllegalStateException("Only parameters that the driver knows are followed.", e);
+    }
+    return source;
+  }
+
+  @Override
+  public int schemaVersion() throws QueueProblem {
+    return query(
+        "select schema_version from koyomi.meta",
+        statement -> {
+          try (ResultSet row = statement.executeQuery()) {
+            return row.next() ? row.getInt(1) : 0;
+          } catch (SQLException e) {
+            if (NO_SCHEMA.contains(e.getSQLState())) {
+              return 0;
+            }
+            throw e;
+          }
+        });
+  }
+
+  @Override
+  public void register(Registration registration) throws QueueProblem {
+    query(
+        "select koyomi.register(?, ?, ?, cast(? as jsonb))",
+        statement -> {
+          statement.setString(1, registration.batch().toString());
+          statement.setString(2, registration.incarnation());
+          statement.setLong(3, registration.generation());
+          statement.setString(4, registration.definition());
+          return statement.execute();
+        });
+  }
+
+  @Override
+  public void sweep() throws QueueProblem {
+    query("select koyomi.sweep()", PreparedStatement::execute);
+  }
+
+  @Override
+  public Map<BatchName, Observed> look(Set<BatchName> batches) throws QueueProblem {
+    return query(
+        """
+        select b.batch, b.waiting, b.running, b.retrying, b.dead as needs_attention,
+               r.id, r.attempt, r.occurrence, r.logical_date, r.state, coalesce(r.message, r.reason) as why,
+               r.selected, r.succeeded, r.skipped, r.dead
+        from koyomi.backlog b
+        left join lateral (
+          select * from koyomi.runs newest where newest.batch = b.batch order by newest.id desc limit 1) r on true
+        where b.batch = any (?)
+        """,
+        statement -> {
+          Object[] names = batches.stream().map(BatchName::toString).toArray();
+          statement.setArray(1, statement.getConnection().createArrayOf("text", names));
+          Map<BatchName, Observed> seen = new HashMap<>();
+          try (ResultSet row = statement.executeQuery()) {
+            while (row.next()) {
+              seen.put(BatchName.parse(row.getString("batch")), observed(row));
+            }
+          }
+          return seen;
+        });
+  }
+
+  private static Observed observed(ResultSet row) throws SQLException {
+    Queue queue =
+        new Queue(
+            row.getLong("waiting"),
+            row.getLong("running"),
+            row.getLong("retrying"),
+            row.getLong("needs_attention"));
+    long run = row.getLong("id");
+    if (row.wasNull()) {
+      return new Observed(Optional.empty(), queue);
+    }
+    LastRun shown =
+        new LastRun(
+            row.getObject("occurrence", OffsetDateTime.class).toInstant().toString(),
+            row.getString("logical_date"),
+            row.getString("state"),
+            row.getString("why"),
+            number(row, "selected"),
+            number(row, "succeeded"),
+            number(row, "skipped"),
+            number(row, "dead"));
+    return new Observed(Optional.of(new Observed.Run(run, row.getInt("attempt"), shown)), queue);
+  }
+
+  private static @Nullable Long number(ResultSet row, String column) throws SQLException {
+    long value = row.getLong(column);
+    return row.wasNull() ? null : value;
+  }
+
+  private <T> T query(String sql, Work<T> work) throws QueueProblem {
+    try (Connection connection = pool.getConnection();
+        PreparedStatement statement = connection.prepareStatement(sql)) {
+      statement.setQueryTimeout((int) ANSWER.toSeconds());
+      return work.with(statement);
+    } catch (SQLException e) {
+      throw QueueProblem.of(address, e);
+    }
+  }
+
+  private interface Work<T> {
+    T with(PreparedStatement statement) throws SQLException;
+  }
+
+  @Override
+  public void close() {
+    pool.close();
+  }
+}

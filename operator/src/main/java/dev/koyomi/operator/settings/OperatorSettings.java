@@ -1,0 +1,34 @@
+package dev.koyomi.operator.settings;
+
+import dev.koyomi.operator.desired.Runner;
+import java.time.Duration;
+import java.util.Optional;
+import java.util.Set;
+
+/**
+ * What the operator is told from outside.
+ *
+ * @param runner what triggers, workers and migrations run where the manifest names nothing else
+ * @param namespaces where to look for batches; empty: everywhere
+ * @param secretNames names of the Secrets that the operator may read
+ * @param pollInterval time between two looks at a queue
+ * @param election how one of several operators is chosen; empty: this one is alone
+ */
+public record OperatorSettings(
+    Runner runner,
+    Set<String> namespaces,
+    Set<String> secretNames,
+    Duration pollInterval,
+    Optional<Election> election) {
+  public OperatorSettings {
+    namespaces = Set.copyOf(namespaces);
+    secretNames = Set.copyOf(secretNames);
+  }
+
+  /**
+   * The Lease that operators of one installation compete for.
+   *
+   * @param identity name of this one, its Pod's
+   */
+  public record Election(String namespace, String lease, String identity) {}
+}
