@@ -7,7 +7,6 @@ import dev.koyomi.crds.plan.Planned;
 import dev.koyomi.crds.plan.Planner;
 import dev.koyomi.operator.desired.Blueprint;
 import dev.koyomi.operator.desired.DesiredObjects;
-import dev.koyomi.operator.desired.Runner;
 import dev.koyomi.operator.settings.Environment;
 import io.fabric8.kubernetes.api.model.HasMetadata;
 import io.fabric8.kubernetes.client.utils.KubernetesSerialization;
@@ -84,11 +83,7 @@ final class RenderCommand implements Callable<Integer> {
   private void print(Planned.Valid valid) {
     PrintWriter out = spec.commandLine().getOut();
     Blueprint blueprint =
-        new Blueprint(
-            valid.plan(),
-            valid.definition(),
-            new Runner(runnerImage, Runner.DEFAULT_PULL_POLICY),
-            Optional.empty());
+        new Blueprint(valid.plan(), valid.definition(), runnerImage, Optional.empty());
     out.printf(
         "# BatchSchedule %s. The operator adds an owner reference with the uid of the stored object"
             + " and the%n# annotation koyomi.dev/applied-hash.%n",

@@ -13,11 +13,11 @@ import java.util.Optional;
 /**
  * What all objects of a batch are made from.
  *
- * @param runner what runs where the plan names nothing else
+ * @param runnerImage image where the plan names none
  * @param ownerUid uid of the BatchSchedule; empty when it is a file
  */
 public record Blueprint(
-    Plan plan, Definition definition, Runner runner, Optional<String> ownerUid) {
+    Plan plan, Definition definition, String runnerImage, Optional<String> ownerUid) {
 
   BatchName batch() {
     return plan.batch();
@@ -25,7 +25,7 @@ public record Blueprint(
 
   String image() {
     String own = plan.image();
-    return own == null ? runner.image() : own;
+    return own == null ? runnerImage : own;
   }
 
   Map<String, String> labels(Component component) {

@@ -29,7 +29,7 @@ final class RunnerPod {
   /** With the definition mounted. */
   static PodSpec ofBatch(Blueprint blueprint, List<String> arguments, List<EnvVar> environment) {
     Container container =
-        container(blueprint, blueprint.image(), arguments, environment)
+        container(blueprint.image(), arguments, environment)
             .addToVolumeMounts(
                 new VolumeMountBuilder()
                     .withName("definition")
@@ -51,9 +51,7 @@ final class RunnerPod {
   /** With the database and nothing else. */
   static PodSpec ofRelease(Blueprint blueprint, List<String> arguments, List<EnvVar> environment) {
     return pod(
-        blueprint,
-        container(blueprint, blueprint.runner().image(), arguments, environment).build(),
-        List.of());
+        blueprint, container(blueprint.runnerImage(), arguments, environment).build(), List.of());
   }
 
   private static PodSpec pod(Blueprint blueprint, Container container, List<Volume> volumes) {
@@ -77,12 +75,11 @@ final class RunnerPod {
   }
 
   private static ContainerBuilder container(
-      Blueprint blueprint, String image, List<String> arguments, List<EnvVar> environment) {
+      String image, List<String> arguments, List<EnvVar> environment) {
     VolumeMount tmp = new VolumeMountBuilder().withName("tmp").withMountPath("/tmp").build();
     return new ContainerBuilder()
         .withName(CONTAINER)
         .withImage(image)
-        .withImagePullPolicy(blueprint.runner().pullPolicy())
         .withArgs(arguments)
         .withEnv(environment)
         .withVolumeMounts(tmp)

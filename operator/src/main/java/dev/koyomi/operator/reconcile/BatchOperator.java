@@ -74,7 +74,7 @@ public final class BatchOperator implements AutoCloseable {
     Applier applier = new Applier(client, informers);
     Course course =
         new Course(
-            settings.runner(),
+            settings.runnerImage(),
             this::schedulesIn,
             new Secrets(client, settings.secretNames()),
             databases,

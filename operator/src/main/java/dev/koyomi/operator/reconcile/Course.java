@@ -15,7 +15,6 @@ import dev.koyomi.operator.database.SecretRead;
 import dev.koyomi.operator.database.Secrets;
 import dev.koyomi.operator.desired.Blueprint;
 import dev.koyomi.operator.desired.CronJobClash;
-import dev.koyomi.operator.desired.Runner;
 import dev.koyomi.operator.status.Findings;
 import dev.koyomi.operator.status.Observed;
 import dev.koyomi.operator.status.Reachability;
@@ -33,7 +32,7 @@ import java.util.stream.Collectors;
 final class Course {
   private static final int PROBLEMS_SHOWN = 20;
 
-  private final Runner runner;
+  private final String runnerImage;
   private final Neighbours neighbours;
   private final Secrets secrets;
   private final Databases databases;
@@ -41,13 +40,13 @@ final class Course {
   private final ObjectsStep objects;
 
   Course(
-      Runner runner,
+      String runnerImage,
       Neighbours neighbours,
       Secrets secrets,
       Databases databases,
       LiveObjects live,
       ObjectsStep objects) {
-    this.runner = runner;
+    this.runnerImage = runnerImage;
     this.neighbours = neighbours;
     this.secrets = secrets;
     this.databases = databases;
@@ -72,7 +71,7 @@ final class Course {
               new Blueprint(
                   valid.plan(),
                   valid.definition(),
-                  runner,
+                  runnerImage,
                   Optional.of(schedule.getMetadata().getUid())),
               schedule,
               now);

@@ -1,7 +1,6 @@
 package dev.koyomi.operator.settings;
 
 import dev.koyomi.crds.Durations;
-import dev.koyomi.operator.desired.Runner;
 import dev.koyomi.operator.settings.OperatorSettings.Election;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -18,7 +17,6 @@ public final class Environment {
   public static final String RUNNER_IMAGE = "KOYOMI_RUNNER_IMAGE";
 
   private static final Pattern NAME = Pattern.compile("[a-z0-9]([-a-z0-9.]*[a-z0-9])?");
-  private static final Set<String> PULL_POLICIES = Set.of("IfNotPresent", "Always", "Never");
   private static final Duration SHORTEST_POLL = Duration.ofSeconds(1);
 
   private final Map<String, String> variables;
@@ -40,9 +38,9 @@ public final class Environment {
 
   private OperatorSettings settings() {
     return new OperatorSettings(
-        new Runner(required(RUNNER_IMAGE, "the image of triggers and workers"), pullPolicy()),
+        required(RUNNER_IMAGE, "the image of triggers and workers"),
         names("KOYOMI_WATCH_NAMESPACES", ""),
-        names("KOYOMI_SECRET_NAMES", "koyomi-database"),
+        names("KOYOMI_DATABASE_SECRET_NAMES", "koyomi-database"),
         pollInterval(),
         election());
   }
@@ -59,22 +57,12 @@ public final class Environment {
     return interval.orElse(SHORTEST_POLL);
   }
 
-  private String pullPolicy() {
-    String policy = text("KOYOMI_RUNNER_PULL_POLICY").orElse(Runner.DEFAULT_PULL_POLICY);
-    if (!PULL_POLICIES.contains(policy)) {
-      problems.add(
-          "KOYOMI_RUNNER_PULL_POLICY is \"%s\": write IfNotPresent, Always or Never."
-              .formatted(policy));
-    }
-    return policy;
-  }
-
   private Optional<Election> election() {
-    return text("KOYOMI_LEASE")
+    return text("KOYOMI_LEASE_NAME")
         .map(
             lease ->
                 new Election(
-                    required("KOYOMI_NAMESPACE", "the namespace of the Lease KOYOMI_LEASE"),
+                    required("KOYOMI_OPERATOR_NAMESPACE", "the namespace of the Lease"),
                     lease,
                     required("KOYOMI_POD", "what this operator is called in the Lease")));
   }

@@ -1,6 +1,5 @@
 package dev.koyomi.operator.settings;
 
-import dev.koyomi.operator.desired.Runner;
 import java.time.Duration;
 import java.util.Optional;
 import java.util.Set;
@@ -8,14 +7,14 @@ import java.util.Set;
 /**
  * What the operator is told from outside.
  *
- * @param runner what triggers, workers and migrations run where the manifest names nothing else
+ * @param runnerImage image of triggers, workers and migrations where the manifest names none
  * @param namespaces where to look for batches; empty: everywhere
  * @param secretNames names of the Secrets that the operator may read
  * @param pollInterval time between two looks at a queue
  * @param election how one of several operators is chosen; empty: this one is alone
  */
 public record OperatorSettings(
-    Runner runner,
+    String runnerImage,
     Set<String> namespaces,
     Set<String> secretNames,
     Duration pollInterval,
