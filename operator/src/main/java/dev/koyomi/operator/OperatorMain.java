@@ -24,11 +24,16 @@ public final class OperatorMain implements Callable<Integer> {
     return new RunCommand().call();
   }
 
+  /** Of this release; "dev" when it does not run from its jar. */
+  static String version() {
+    String version = OperatorMain.class.getPackage().getImplementationVersion();
+    return version == null ? "dev" : version;
+  }
+
   static final class Version implements IVersionProvider {
     @Override
     public String[] getVersion() {
-      String version = OperatorMain.class.getPackage().getImplementationVersion();
-      return new String[] {"koyomi-operator " + (version == null ? "(not packaged)" : version)};
+      return new String[] {"koyomi-operator " + version()};
     }
   }
 }

@@ -40,16 +40,18 @@ final class RenderCommand implements Callable<Integer> {
   @Option(
       names = "--runner-image",
       paramLabel = "IMAGE",
-      defaultValue = "${env:" + Environment.RUNNER_IMAGE + ":-koyomi/job-runner}",
+      defaultValue = "${env:" + Environment.RUNNER_IMAGE + "}",
       description =
-          "Image where the manifest names none; as the operator was installed with (default:"
-              + " ${DEFAULT-VALUE}).")
+          "Image where the manifest names none; by default that of the chart's default values.")
   private String runnerImage = "";
 
   private final KubernetesSerialization yaml = new KubernetesSerialization();
 
   @Override
   public Integer call() throws IOException {
+    if (runnerImage.isEmpty()) {
+      runnerImage = "localhost/koyomi/job-runner:" + OperatorMain.version();
+    }
     boolean good = true;
     for (Path file : files) {
       good &= render(file);

@@ -1,0 +1,112 @@
+package dev.koyomi.operator.testing;
+
+import io.fabric8.kubernetes.api.model.NamespaceBuilder;
+import io.fabric8.kubernetes.api.model.apiextensions.v1.CustomResourceDefinition;
+import io.fabric8.kubernetes.client.Config;
+import io.fabric8.kubernetes.client.KubernetesClient;
+import io.fabric8.kubernetes.client.KubernetesClientBuilder;
+import java.io.File;
+import java.io.IOException;
+import java.io.InputStream;
+import java.io.UncheckedIOException;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Objects;
+import java.util.UUID;
+import java.util.concurrent.TimeUnit;
+import org.junit.jupiter.api.extension.ConditionEvaluationResult;
+import org.junit.jupiter.api.extension.ExecutionCondition;
+import org.junit.jupiter.api.extension.ExtensionContext;
+
+/** A real API server, the one that KOYOMI_TEST_KUBECONFIG names; with our CRD on it. */
+public final class ApiServer implements Cluster {
+  private static final String KUBECONFIG = "KOYOMI_TEST_KUBECONFIG";
+
+  /** Leaves a test class out where there is no server. */
+  public static final class Needed implements ExecutionCondition {
+    @Override
+    public ConditionEvaluationResult evaluateExecutionCondition(ExtensionContext context) {
+      if (System.getenv(KUBECONFIG) != null) {
+        return ConditionEvaluationResult.enabled(KUBECONFIG + " is set");
+      }
+      System.out.printf(
+          "%s is left out: set %s to the kubeconfig of a cluster for tests.%n",
+          context.getDisplayName(), KUBECONFIG);
+      return ConditionEvaluationResult.disabled(KUBECONFIG + " is not set");
+    }
+  }
+
+  private final Config config =
+      Config.fromKubeconfig(new File(Objects.requireNonNull(System.getenv(KUBECONFIG))));
+  private final KubernetesClient admin = new KubernetesClientBuilder().withConfig(config).build();
+  private final List<String> namespaces = new ArrayList<>();
+
+  public ApiServer() {
+    installCrd();
+  }
+
+  /** The definition as the release has it. */
+  public CustomResourceDefinition crd() {
+    try (InputStream yaml =
+        Objects.requireNonNull(
+            ApiServer.class.getResourceAsStream("/crds/koyomi.dev_batchschedules.yaml"))) {
+      return admin.apiextensions().v1().customResourceDefinitions().load(yaml).item();
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
+  }
+
+  /** Puts the release's definition there, in the place of one that a test changed. */
+  public void installCrd() {
+    admin.resource(crd()).fieldManager("test").forceConflicts().serverSideApply();
+    admin
+        .apiextensions()
+        .v1()
+        .customResourceDefinitions()
+        .withName("batchschedules.koyomi.dev")
+        .waitUntilCondition(
+            crd ->
+                crd != null
+                    && crd.getStatus() != null
+                    && crd.getStatus().getConditions().stream()
+                        .anyMatch(
+                            condition ->
+                                condition.getType().equals("Established")
+                                    && condition.getStatus().equals("True")),
+            30,
+            TimeUnit.SECONDS);
+  }
+
+  @Override
+  public KubernetesClient admin() {
+    return admin;
+  }
+
+  @Override
+  public Config config() {
+    return config;
+  }
+
+  @Override
+  public String newNamespace() {
+    String name = "test-" + UUID.randomUUID().toString().substring(0, 8);
+    admin
+        .resource(
+            new NamespaceBuilder()
+                .withNewMetadata()
+                .withName(name)
+                // What the operator makes must fit the strictest standard.
+                .addToLabels("pod-security.kubernetes.io/enforce", "restricted")
+                .endMetadata()
+                .build())
+        .create();
+    namespaces.add(name);
+    return name;
+  }
+
+  @Override
+  public void close() {
+    namespaces.forEach(name -> admin.namespaces().withName(name).delete());
+    admin.close();
+  }
+}
