@@ -22,8 +22,7 @@ final class Command {
     if (ended.status() != 0) {
       throw new AssertionError(
           "%s ended with %d:%n%s%s"
-              .formatted(
-                  String.join(" ", words), ended.status(), ended.output(), ended.errors()));
+              .formatted(String.join(" ", words), ended.status(), ended.output(), ended.errors()));
     }
     return ended.output();
   }

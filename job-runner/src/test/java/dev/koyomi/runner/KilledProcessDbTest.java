@@ -19,8 +19,8 @@ import org.junit.jupiter.api.extension.RegisterExtension;
 import org.junit.jupiter.api.io.TempDir;
 
 /**
- * Real processes, killed with SIGKILL while the database holds them at one exact point, and the same command again. The
- * invoice table has no unique key and the trigger no NOT EXISTS.
+ * Real processes, killed with SIGKILL while the database holds them at one exact point, and the
+ * same command again. The invoice table has no unique key and the trigger no NOT EXISTS.
  */
 final class KilledProcessDbTest {
   @RegisterExtension static final TestDatabase DATABASE = new TestDatabase();
@@ -29,9 +29,15 @@ final class KilledProcessDbTest {
 
   /** Advisory locks that the SQL of the batch passes at the three points. */
   private enum Point {
-    SELECTING,
-    IN_A_SLICE,
-    BEFORE_COMMIT
+    SELECTING(0),
+    IN_A_SLICE(1),
+    BEFORE_COMMIT(2);
+
+    private final int lock;
+
+    Point(int lock) {
+      this.lock = lock;
+    }
   }
 
   @TempDir private Path folder;
@@ -42,7 +48,9 @@ final class KilledProcessDbTest {
   void makeABatchThatCanBeHeld() throws Exception {
     String manifest =
         Billing.manifest("WHERE active", "WHERE active AND (id <> 600 OR hold(0))")
-            .replace("WHERE id = :subscriptionId", "WHERE id = :subscriptionId AND (id <> 700 OR hold(1))");
+            .replace(
+                "WHERE id = :subscriptionId",
+                "WHERE id = :subscriptionId AND (id <> 700 OR hold(1))");
     billing = Billing.with(DATABASE, TARGETS, manifest);
     Files.writeString(folder.resolve("batch.yaml"), manifest);
     clock = DATABASE.stopClock();
@@ -81,7 +89,8 @@ final class KilledProcessDbTest {
     List<String> command = new ArrayList<>();
     command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
     command.addAll(List.of("-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-cp"));
-    command.add(System.getProperty("surefire.test.class.path", System.getProperty("java.class.path")));
+    command.add(
+        System.getProperty("surefire.test.class.path", System.getProperty("java.class.path")));
     command.add("dev.koyomi.runner.RunnerMain");
     command.addAll(List.of(verb));
     command.addAll(List.of("--definition", folder.resolve("batch.yaml").toString()));
@@ -100,22 +109,32 @@ final class KilledProcessDbTest {
   private void runToItsEnd(String... verb) throws Exception {
     Process process = start(verb);
     assertThat(process.waitFor(90, TimeUnit.SECONDS)).isTrue();
-    assertThat(process.exitValue()).as(Files.readString(folder.resolve("output-" + verb[0]))).isZero();
+    assertThat(process.exitValue())
+        .as(Files.readString(folder.resolve("output-" + verb[0])))
+        .isZero();
   }
 
-  /** Kills the process when it waits at the point, then lets its orphaned session go on or cuts it. */
+  /**
+   * Kills the process when it waits at the point, then lets its orphaned session go on or cuts it.
+   */
   private void killAt(Point point, boolean cutTheSession, String... verb) throws Exception {
     try (Connection holder = DATABASE.dataSource().getConnection()) {
-      holder.createStatement().execute("select pg_advisory_lock(42, %d)".formatted(point.ordinal()));
+      holder
+          .createStatement()
+          .execute("select pg_advisory_lock(42, %d)".formatted(point.lock));
       Process process = start(verb);
       awaitWaiting(point, process);
       process.destroyForcibly().waitFor();
       if (cutTheSession) {
         holder
             .createStatement()
-            .execute("select pg_terminate_backend(pid) from pg_locks where locktype = 'advisory' and classid = 42 and not granted");
+            .execute(
+                "select pg_terminate_backend(pid) from pg_locks where locktype = 'advisory' and"
+                    + " classid = 42 and not granted");
       }
-      holder.createStatement().execute("select pg_advisory_unlock(42, %d)".formatted(point.ordinal()));
+      holder
+          .createStatement()
+          .execute("select pg_advisory_unlock(42, %d)".formatted(point.lock));
     }
     awaitNobodyElse();
     for (int beat = 0; beat < 7; beat++) {
@@ -127,10 +146,12 @@ final class KilledProcessDbTest {
   private void awaitWaiting(Point point, Process process) {
     String waits =
         "select count(*) from pg_locks where locktype = 'advisory' and classid = 42 and objid = %d and not granted"
-            .formatted(point.ordinal());
+            .formatted(point.lock);
     long deadline = System.nanoTime() + Duration.ofSeconds(60).toNanos();
     while (billing.count(waits) == 0) {
-      assertThat(process.isAlive() && System.nanoTime() < deadline).as("it never came to " + point).isTrue();
+      assertThat(process.isAlive() && System.nanoTime() < deadline)
+          .as("it never came to " + point)
+          .isTrue();
       Thread.onSpinWait();
     }
   }
@@ -139,7 +160,8 @@ final class KilledProcessDbTest {
   private void awaitNobodyElse() {
     long deadline = System.nanoTime() + Duration.ofSeconds(60).toNanos();
     String others =
-        "select count(*) from pg_stat_activity where datname = current_database() and application_name like 'koyomi%'";
+        "select count(*) from pg_stat_activity where datname = current_database() and"
+            + " application_name like 'koyomi%'";
     while (billing.count(others) > 0) {
       assertThat(System.nanoTime()).as("a dead process's session stays").isLessThan(deadline);
       Thread.onSpinWait();
@@ -149,7 +171,8 @@ final class KilledProcessDbTest {
   private void assertEachTargetOnce() {
     assertThat(billing.run()).isEqualTo("Succeeded %d/%d/0/0".formatted(TARGETS, TARGETS));
     assertThat(billing.count("select count(*) from invoice")).isEqualTo(TARGETS);
-    assertThat(billing.count("select count(distinct subscription_id) from invoice")).isEqualTo(TARGETS);
+    assertThat(billing.count("select count(distinct subscription_id) from invoice"))
+        .isEqualTo(TARGETS);
     assertThat(billing.count("select sum(size) from koyomi.chunk")).isEqualTo(TARGETS);
   }
 
