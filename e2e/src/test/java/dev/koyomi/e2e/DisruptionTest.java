@@ -1,5 +1,7 @@
 package dev.koyomi.e2e;
 
+import static org.assertj.core.api.Assertions.assertThat;
+
 import io.fabric8.kubernetes.api.model.Pod;
 import java.io.IOException;
 import org.junit.jupiter.api.Test;
@@ -17,6 +19,10 @@ final class DisruptionTest {
     room.kill(victim);
     billing.awaitEnd();
     billing.assertTotals();
+    assertThat(
+            room.database().count("select count(*) from koyomi.worker where lost_at is not null"))
+        .as("workers declared lost")
+        .isEqualTo(1);
   }
 
   @Test
@@ -44,6 +50,7 @@ final class DisruptionTest {
     Billing billing = Billing.unguarded(room).applied();
     room.fire(billing.manifest().cronJob(), Billing.thisMinute());
     billing.awaitInvoices(MIDDLE);
+    assertThat(room.database().run().state()).isEqualTo("Running");
     return billing;
   }
 }
