@@ -119,9 +119,7 @@ final class KilledProcessDbTest {
    */
   private void killAt(Point point, boolean cutTheSession, String... verb) throws Exception {
     try (Connection holder = DATABASE.dataSource().getConnection()) {
-      holder
-          .createStatement()
-          .execute("select pg_advisory_lock(42, %d)".formatted(point.lock));
+      holder.createStatement().execute("select pg_advisory_lock(42, %d)".formatted(point.lock));
       Process process = start(verb);
       awaitWaiting(point, process);
       process.destroyForcibly().waitFor();
@@ -132,9 +130,7 @@ final class KilledProcessDbTest {
                 "select pg_terminate_backend(pid) from pg_locks where locktype = 'advisory' and"
                     + " classid = 42 and not granted");
       }
-      holder
-          .createStatement()
-          .execute("select pg_advisory_unlock(42, %d)".formatted(point.lock));
+      holder.createStatement().execute("select pg_advisory_unlock(42, %d)".formatted(point.lock));
     }
     awaitNobodyElse();
     for (int beat = 0; beat < 7; beat++) {

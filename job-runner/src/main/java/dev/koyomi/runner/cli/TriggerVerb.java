@@ -65,8 +65,8 @@ final class TriggerVerb implements Callable<Integer> {
     try (var opened = option.open(surroundings, LocalPostgres.Options.shared());
         Database database =
             Database.pooled(opened.address(), "koyomi trigger", CONNECTIONS, PATIENCE)) {
-      QueueSchema.require(database);
       if (cronJob == null) {
+        QueueSchema.require(database);
         registerUnknown(new Batches(database.jdbi()), valid);
       }
       TriggerRun trigger =

@@ -6,6 +6,7 @@ import dev.koyomi.crds.occurrence.Timetable;
 import dev.koyomi.crds.plan.Plan;
 import dev.koyomi.runner.db.Database;
 import dev.koyomi.runner.db.Fault;
+import dev.koyomi.runner.db.SchemaState;
 import dev.koyomi.runner.queue.Batches;
 import dev.koyomi.runner.queue.Firing;
 import dev.koyomi.runner.queue.Opening;
@@ -81,6 +82,12 @@ public final class TriggerRun {
   }
 
   private TriggerResult fireOnce(Fired fired) throws SQLException, InterruptedException {
+    try (Connection connection = database.dataSource().getConnection()) {
+      SchemaState schema = SchemaState.read(connection);
+      if (!(schema instanceof SchemaState.Current)) {
+        return new TriggerResult.TryAgain(schema.sentence());
+      }
+    }
     Batches batches = new Batches(database.jdbi());
     Optional<Batches.Batch> batch = batches.find(plan.batch().toString());
     if (batch.isEmpty()) {

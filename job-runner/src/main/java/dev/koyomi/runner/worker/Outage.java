@@ -2,7 +2,6 @@ package dev.koyomi.runner.worker;
 
 import java.time.Duration;
 import java.util.Objects;
-import java.util.concurrent.atomic.AtomicInteger;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -15,22 +14,34 @@ final class Outage {
   private static final Duration FIRST_WAIT = Duration.ofMillis(250);
   private static final Duration LONGEST_WAIT = Duration.ofSeconds(10);
 
-  private final AtomicInteger failures = new AtomicInteger();
+  private int failures;
+  private long succeededAt = Long.MIN_VALUE;
 
-  /** Notes a failed access and returns the wait before the next one. */
-  Duration failed(Exception cause) {
-    int before = failures.getAndIncrement();
-    if (before == 0) {
+  /**
+   * Notes a failed access and returns the wait before the next one.
+   *
+   * @param since when what failed had begun, in {@code System.nanoTime()}: a failure that began
+   *     before another slot succeeded is an echo of the outage that is over
+   */
+  synchronized Duration failed(Exception cause, long since) {
+    if (succeededAt != Long.MIN_VALUE && since - succeededAt < 0) {
+      return FIRST_WAIT;
+    }
+    if (failures == 0) {
       LOG.atWarn()
           .addKeyValue("cause", Objects.requireNonNullElse(cause.getMessage(), cause.toString()))
           .log("the database is away; waiting for it, no attempt is counted");
     }
-    Duration wait = FIRST_WAIT.multipliedBy(1L << Math.min(before, 10));
+    Duration wait = FIRST_WAIT.multipliedBy(1L << Math.min(failures, 10));
+    failures++;
     return wait.compareTo(LONGEST_WAIT) < 0 ? wait : LONGEST_WAIT;
   }
 
-  void succeeded() {
-    if (failures.get() > 0 && failures.getAndSet(0) > 0) {
+  /** Notes that the database answered, at a time in {@code System.nanoTime()}. */
+  synchronized void succeeded(long at) {
+    succeededAt = at;
+    if (failures > 0) {
+      failures = 0;
       LOG.info("the database is back");
     }
   }

@@ -77,11 +77,11 @@ final class Slot implements Runnable {
         connection.setAutoCommit(true);
         settle(connection);
         limitStatements(connection);
-        shared.outage.succeeded();
+        shared.outage.succeeded(shared.nanoTime.getAsLong());
         workWhileConnected(connection);
         return;
       } catch (SQLException e) {
-        pause(shared.outage.failed(e));
+        pause(shared.outage.failed(e, movedAt.get()));
       } catch (InterruptedException e) {
         Thread.currentThread().interrupt();
         return;
