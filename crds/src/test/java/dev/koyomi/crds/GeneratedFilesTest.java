@@ -17,6 +17,21 @@ class GeneratedFilesTest {
     check(Path.of("generated/koyomi.dev_batchschedules.yaml"), GeneratedCrd.yaml(directory));
   }
 
+  @Test
+  void theCommittedReferenceIsWhatTheRecordsGive() throws Exception {
+    check(
+        Path.of("../docs/reference/batchschedule.md"),
+        FieldReference.markdown(GeneratedCrd.tree(directory)));
+  }
+
+  @Test
+  void everyFieldOfTheCrdIsDescribed() {
+    assertThat(FieldReference.fields(GeneratedCrd.tree(directory)))
+        .hasSizeGreaterThan(60)
+        .allSatisfy(
+            (path, field) -> assertThat(field.schema().path("description").asText()).isNotEmpty());
+  }
+
   private static void check(Path file, String wanted) throws IOException {
     if (Boolean.getBoolean("koyomi.update")) {
       Files.createDirectories(file.getParent());

@@ -2,8 +2,12 @@ package dev.koyomi.crds.plan;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
+import com.fasterxml.jackson.databind.node.ArrayNode;
+import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.util.ArrayList;
+import java.util.Collection;
 import java.util.List;
+import java.util.Map;
 import java.util.regex.Pattern;
 import org.yaml.snakeyaml.DumperOptions;
 import org.yaml.snakeyaml.LoaderOptions;
@@ -18,6 +22,7 @@ import org.yaml.snakeyaml.resolver.Resolver;
 /** Files with one or more YAML documents, read as kubectl reads them. */
 public final class Manifests {
   private static final ObjectMapper MAPPER = new ObjectMapper();
+  private static final int DEEPEST = 50;
 
   private Manifests() {}
 
@@ -27,7 +32,7 @@ public final class Manifests {
     try {
       for (Object document : parser().loadAll(yaml)) {
         if (document != null) {
-          documents.add(MAPPER.valueToTree(document));
+          documents.add(tree(document, 0));
         }
       }
     } catch (MarkedYAMLException e) {
@@ -37,11 +42,31 @@ public final class Manifests {
               .formatted(mark.getLine() + 1, mark.getColumn() + 1, e.getProblem()));
     } catch (YAMLException e) {
       throw new ManifestProblem("This is not YAML: " + e.getMessage());
-    } catch (IllegalArgumentException e) {
-      // An alias within its own anchor gives a tree without end.
-      throw new ManifestProblem("An alias (*name) stands within its own anchor: write it out.");
     }
     return documents;
+  }
+
+  private static JsonNode tree(Object value, int depth) throws ManifestProblem {
+    if (depth > DEEPEST) {
+      throw new ManifestProblem(
+          "This is nested more than %d levels deep: an alias (*name) must not stand within its own anchor."
+              .formatted(DEEPEST));
+    }
+    if (value instanceof Map<?, ?> map) {
+      ObjectNode object = MAPPER.createObjectNode();
+      for (Map.Entry<?, ?> entry : map.entrySet()) {
+        object.set(String.valueOf(entry.getKey()), tree(entry.getValue(), depth + 1));
+      }
+      return object;
+    }
+    if (value instanceof Collection<?> list) {
+      ArrayNode array = MAPPER.createArrayNode();
+      for (Object item : list) {
+        array.add(tree(item, depth + 1));
+      }
+      return array;
+    }
+    return MAPPER.valueToTree(value);
   }
 
   private static Yaml parser() {

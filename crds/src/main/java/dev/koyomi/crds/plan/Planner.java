@@ -95,7 +95,7 @@ public final class Planner {
     if (given.isMissingNode() || given.isNull()) {
       return "";
     }
-    if (!given.asText().matches(Rules.SECRET_NAME_PATTERN)) {
+    if (!given.isTextual() || !given.asText().matches(Rules.SECRET_NAME_PATTERN)) {
       problems.add(
           "metadata." + field,
           "%s is no name: use lower-case letters, digits and -, and begin and end with a letter or digit."

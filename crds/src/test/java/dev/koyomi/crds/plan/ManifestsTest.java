@@ -1,0 +1,69 @@
+package dev.koyomi.crds.plan;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+
+class ManifestsTest {
+  @Test
+  void readsSeveralDocumentsAndLeavesOutEmptyOnes() throws Exception {
+    assertThat(Manifests.read("---\na: 1\n---\n# nothing\n---\nb: 2\n---\n"))
+        .extracting(JsonNode::toString)
+        .containsExactly("{\"a\":1}", "{\"b\":2}");
+    assertThat(Manifests.read("")).isEmpty();
+    assertThat(Manifests.read("{\"a\": [1, 2.5, null, true]}"))
+        .extracting(JsonNode::toString)
+        .containsExactly("{\"a\":[1,2.5,null,true]}");
+  }
+
+  @ParameterizedTest
+  @CsvSource(
+      delimiter = '|',
+      quoteCharacter = '\0',
+      value = {
+        "a: no | {\"a\":false}",
+        "a: \"no\" | {\"a\":\"no\"}",
+        "a: 0 1 * * * | {\"a\":\"0 1 * * *\"}",
+        "a: 2026-11-01 | {\"a\":\"2026-11-01\"}",
+        "a: 2026-11-01T00:00:00Z | {\"a\":\"2026-11-01T00:00:00Z\"}",
+        "a: 12:30 | {\"a\":\"12:30\"}",
+        "a: 1e3 | {\"a\":1000.0}",
+        "a: 1.5 | {\"a\":1.5}",
+        "a: 30s | {\"a\":\"30s\"}",
+        "a: ~ | {\"a\":null}",
+        "a: | {\"a\":null}",
+        "1: b | {\"1\":\"b\"}",
+        "{a: &x [1], b: *x} | {\"a\":[1],\"b\":[1]}",
+        "{a: &x {c: 1}, b: {<<: *x, d: 2}} | {\"a\":{\"c\":1},\"b\":{\"c\":1,\"d\":2}}",
+      })
+  void readsAsKubectlDoes(String yaml, String json) throws Exception {
+    assertThat(Manifests.read(yaml)).extracting(JsonNode::toString).containsExactly(json);
+  }
+
+  @ParameterizedTest
+  @CsvSource(
+      delimiter = '|',
+      quoteCharacter = '\0',
+      value = {
+        "a: b: c | This is not YAML, line 1, column 5: mapping values are not allowed here.",
+        "a: [1, 2 | This is not YAML, line 1, column 9: expected ',' or ']', but got <stream end>.",
+        "a: 1\\na: 2 | This is not YAML, line 2, column 1: found duplicate key a.",
+        "a:\\n"
+            + "\\t- b | This is not YAML, line 2, column 1: found character '\\t(TAB)' that cannot"
+            + " start any token. (Do not use \\t(TAB) for indentation).",
+        "a: *b | This is not YAML, line 1, column 4: found undefined alias b.",
+        "a: !!java.io.File x | This is not YAML, line 1, column 4: Global tag is not allowed:"
+            + " tag:yaml.org,2002:java.io.File.",
+        "&a {b: *a} | This is nested more than 50 levels deep: an alias (*name) must not stand"
+            + " within its own anchor.",
+      })
+  void saysWhereAFileIsNotYaml(String yaml, String sentence) {
+    assertThatThrownBy(() -> Manifests.read(yaml.replace("\\n", "\n").replace("\\t", "\t")))
+        .isInstanceOf(ManifestProblem.class)
+        .hasMessage(sentence);
+  }
+}
