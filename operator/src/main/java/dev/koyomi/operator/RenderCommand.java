@@ -9,7 +9,6 @@ import dev.koyomi.operator.desired.Blueprint;
 import dev.koyomi.operator.desired.DesiredObjects;
 import dev.koyomi.operator.settings.Environment;
 import io.fabric8.kubernetes.api.model.HasMetadata;
-import io.fabric8.kubernetes.client.utils.KubernetesSerialization;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.nio.file.Files;
@@ -44,8 +43,6 @@ final class RenderCommand implements Callable<Integer> {
       description =
           "Image where the manifest names none; by default that of the chart's default values.")
   private String runnerImage = "";
-
-  private final KubernetesSerialization yaml = new KubernetesSerialization();
 
   @Override
   public Integer call() throws IOException {
@@ -91,7 +88,7 @@ final class RenderCommand implements Callable<Integer> {
             + " and the%n# annotation koyomi.dev/applied-hash.%n",
         valid.plan().batch());
     for (HasMetadata object : DesiredObjects.of(blueprint).inOrder()) {
-      out.print(yaml.asYaml(object));
+      out.print(ObjectYaml.of(object));
     }
     out.flush();
   }

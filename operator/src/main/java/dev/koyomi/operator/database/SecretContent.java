@@ -29,6 +29,9 @@ final class SecretContent {
   private static final Set<String> FOLLOWED =
       Set.of("ssl", "sslmode", "channelBinding", "gssEncMode", "targetServerType");
 
+  /** Its own values of the parameters, which need not be repeated. */
+  private static final PGSimpleDataSource DRIVER = new PGSimpleDataSource();
+
   private final String secret;
   private final Map<String, String> data;
 
@@ -65,7 +68,7 @@ final class SecretContent {
       }
       for (String name : FOLLOWED) {
         String value = parsed.getProperty(name);
-        if (value != null) {
+        if (value != null && !value.equals(DRIVER.getProperty(name))) {
           parameters.put(name, value);
         }
       }

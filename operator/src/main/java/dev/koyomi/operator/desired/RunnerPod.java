@@ -29,14 +29,13 @@ final class RunnerPod {
   /** With the definition mounted. */
   static PodSpec ofBatch(Blueprint blueprint, List<String> arguments, List<EnvVar> environment) {
     Container container =
-        container(blueprint.image(), arguments, environment)
+        container(blueprint, blueprint.image(), arguments, environment)
             .addToVolumeMounts(
                 new VolumeMountBuilder()
                     .withName("definition")
                     .withMountPath("/etc/koyomi")
                     .withReadOnly(true)
                     .build())
-            .withResources(RunnerResources.of(blueprint.plan().resources()))
             .build();
     Volume definition =
         new VolumeBuilder()
@@ -51,7 +50,9 @@ final class RunnerPod {
   /** With the database and nothing else. */
   static PodSpec ofRelease(Blueprint blueprint, List<String> arguments, List<EnvVar> environment) {
     return pod(
-        blueprint, container(blueprint.runnerImage(), arguments, environment).build(), List.of());
+        blueprint,
+        container(blueprint, blueprint.runnerImage(), arguments, environment).build(),
+        List.of());
   }
 
   private static PodSpec pod(Blueprint blueprint, Container container, List<Volume> volumes) {
@@ -75,7 +76,7 @@ final class RunnerPod {
   }
 
   private static ContainerBuilder container(
-      String image, List<String> arguments, List<EnvVar> environment) {
+      Blueprint blueprint, String image, List<String> arguments, List<EnvVar> environment) {
     VolumeMount tmp = new VolumeMountBuilder().withName("tmp").withMountPath("/tmp").build();
     return new ContainerBuilder()
         .withName(CONTAINER)
@@ -83,6 +84,7 @@ final class RunnerPod {
         .withArgs(arguments)
         .withEnv(environment)
         .withVolumeMounts(tmp)
+        .withResources(RunnerResources.of(blueprint.plan().resources()))
         .withNewSecurityContext()
         .withAllowPrivilegeEscalation(false)
         .withReadOnlyRootFilesystem(true)

@@ -27,6 +27,7 @@ public final class FakeQueue implements QueueClient, QueueClient.Connector {
   private volatile int version = SchemaVersion.CURRENT;
   private volatile @Nullable String away;
   private volatile Consumer<Registration> onRegister = registration -> {};
+  private volatile boolean failNext;
   private volatile Runnable onClose = () -> {};
 
   @Override
@@ -46,6 +47,11 @@ public final class FakeQueue implements QueueClient, QueueClient.Connector {
 
   public void comeBack() {
     away = null;
+  }
+
+  /** The next look ends in an exception that is none of a database's. */
+  public void failNextLook() {
+    failNext = true;
   }
 
   /** Called in each registration, before it counts. */
@@ -92,6 +98,10 @@ public final class FakeQueue implements QueueClient, QueueClient.Connector {
   @Override
   public int schemaVersion() throws QueueProblem {
     answer();
+    if (failNext) {
+      failNext = false;
+      throw new IllegalStateException("nobody thought of this");
+    }
     return version;
   }
 

@@ -1,0 +1,175 @@
+package dev.koyomi.operator.database;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import dev.koyomi.crds.SchemaVersion;
+import dev.koyomi.crds.plan.BatchName;
+import dev.koyomi.operator.status.Observed;
+import dev.koyomi.runner.db.Database;
+import dev.koyomi.runner.testing.Billing;
+import dev.koyomi.runner.testing.TestDatabase;
+import java.nio.charset.StandardCharsets;
+import java.time.Instant;
+import java.util.Base64;
+import java.util.Map;
+import java.util.Objects;
+import java.util.Set;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.extension.RegisterExtension;
+
+/** The operator's few queries on the real schema. */
+final class JdbcQueueClientDbTest {
+  @RegisterExtension static final TestDatabase database = new TestDatabase();
+
+  private static final BatchName INVOICES = new BatchName("billing", "invoices");
+  private static final String DEFINITION =
+      """
+      {"spec": {"timeZone": "Asia/Tokyo", "schedules": [{"name": "nightly", "cron": "0 1 * * *"}]}}
+      """;
+
+  @Test
+  void readsTheVersionOfTheSchema() throws QueueProblem {
+    try (QueueClient queue = connect(address("right"))) {
+      assertThat(queue.schemaVersion()).isEqualTo(SchemaVersion.CURRENT);
+      queue.sweep();
+    }
+  }
+
+  @Test
+  void findsNoSchemaInAnEmptyDatabase() throws QueueProblem {
+    DatabaseAddress right = address("right");
+    DatabaseAddress empty =
+        new DatabaseAddress(
+            right.servers(), "postgres", right.username(), right.password(), Map.of());
+    try (QueueClient queue = connect(empty)) {
+      assertThat(queue.schemaVersion()).isZero();
+    }
+  }
+
+  @Test
+  void seesTheNewestRunOfABatchAndItsBacklog() throws Exception {
+    Billing billing = Billing.with(database, 20);
+    try (QueueClient queue = connect(address("right"))) {
+      Observed before = Objects.requireNonNull(queue.look(Set.of(INVOICES)).get(INVOICES));
+      assertThat(before.lastRun()).isEmpty();
+      billing.fire();
+      Observed after = Objects.requireNonNull(queue.look(Set.of(INVOICES)).get(INVOICES));
+      assertThat(after.queue().waiting()).isEqualTo(20);
+      assertThat(after.lastRun())
+          .hasValueSatisfying(
+              run -> {
+                assertThat(run.shown().state()).isEqualTo("Running");
+                assertThat(run.shown().occurrence()).isEqualTo("2026-10-31T16:00:00Z");
+                assertThat(run.shown().logicalDate()).isEqualTo("2026-11-01");
+                assertThat(run.shown().selected()).isEqualTo(20);
+                assertThat(run.shown().succeeded()).isZero();
+              });
+      assertThat(queue.look(Set.of(new BatchName("billing", "unknown")))).isEmpty();
+    }
+  }
+
+  /** What the operator relies on when it starts the schedule again after a pause. */
+  @Test
+  void aResumedBatchStartsItsWatermarksAnew() throws Exception {
+    database.clear();
+    try (QueueClient queue = connect(address("right"))) {
+      queue.register(new Registration(INVOICES, "uid", 1, DEFINITION));
+      Instant first = watermark();
+      queue.register(new Registration(INVOICES, "uid", 2, DEFINITION));
+      assertThat(watermark()).isEqualTo(first);
+      queue.register(new Registration(INVOICES, "uid suspended", 3, DEFINITION));
+      queue.register(new Registration(INVOICES, "uid", 4, DEFINITION));
+      assertThat(watermark()).isAfter(first);
+    }
+  }
+
+  private static Instant watermark() {
+    return database
+        .jdbi()
+        .withHandle(
+            handle ->
+                handle
+                    .createQuery("select watermark from koyomi.entry")
+                    .mapTo(Instant.class)
+                    .one());
+  }
+
+  @Test
+  void saysThatThePasswordIsRefusedWithoutSayingIt() {
+    try (QueueClient queue = connect(address("s3cret"))) {
+      assertThatThrownBy(queue::schemaVersion)
+          .isInstanceOfSatisfying(
+              QueueProblem.class,
+              problem -> {
+                assertThat(problem.reason()).isEqualTo("CredentialsRefused");
+                assertThat(problem)
+                    .hasMessageContaining("username or password")
+                    .hasMessageNotContaining("s3cret");
+              });
+    }
+  }
+
+  @Test
+  void saysThatNobodyAnswers() {
+    DatabaseAddress right = address("right");
+    DatabaseAddress nobody =
+        new DatabaseAddress(
+            java.util.List.of(new DatabaseAddress.Server("127.0.0.1", 1)),
+            "app",
+            right.username(),
+            "s3cret",
+            Map.of());
+    try (QueueClient queue = connect(nobody)) {
+      assertThatThrownBy(queue::schemaVersion)
+          .isInstanceOfSatisfying(
+              QueueProblem.class,
+              problem -> {
+                assertThat(problem.reason()).isEqualTo("DatabaseUnreachable");
+                assertThat(problem)
+                    .hasMessageStartingWith("The database 127.0.0.1:1/app does not answer: ")
+                    .hasMessageNotContaining("s3cret");
+              });
+    }
+  }
+
+  @Test
+  void saysWhichRightsAreMissing() {
+    try (Database superuser = Database.direct(database.superuser(), "test")) {
+      superuser
+          .jdbi()
+          .useHandle(handle -> handle.execute("create role poor login password 'poor'"));
+    }
+    DatabaseAddress right = address("right");
+    DatabaseAddress poor =
+        new DatabaseAddress(right.servers(), right.database(), "poor", "poor", right.parameters());
+    try (QueueClient queue = connect(poor)) {
+      assertThatThrownBy(queue::schemaVersion)
+          .isInstanceOfSatisfying(
+              QueueProblem.class,
+              problem -> assertThat(problem.reason()).isEqualTo("RightsMissing"));
+    }
+  }
+
+  private static QueueClient connect(DatabaseAddress address) {
+    return JdbcQueueClient.connect(address);
+  }
+
+  /**
+   * The test's database as a Secret would name it; with another password when it is not the right
+   * one.
+   */
+  private static DatabaseAddress address(String password) {
+    Map<String, String> secret =
+        Map.of(
+            "jdbc-uri", encode(database.address().jdbcUrl()),
+            "username", encode(database.address().username()),
+            "password",
+                encode(password.equals("right") ? database.address().password() : password));
+    return ((SecretRead.Found) SecretContent.read("ns/db", secret)).address();
+  }
+
+  private static String encode(String text) {
+    return Base64.getEncoder().encodeToString(text.getBytes(StandardCharsets.UTF_8));
+  }
+}
