@@ -15,7 +15,6 @@ import picocli.CommandLine.Parameters;
 
 @Command(
     name = "sql",
-    mixinStandardHelpOptions = true,
     description = "Runs a file of SQL statements on the local database, all or nothing.")
 final class DevSqlVerb implements Callable<Integer> {
   private final Surroundings surroundings;

@@ -29,13 +29,12 @@ import picocli.CommandLine.Parameters;
 
 @Command(
     name = "dev",
-    mixinStandardHelpOptions = true,
     description = {
-      "Runs one occurrence of a batch on this machine: starts a PostgreSQL of its own, applies"
-          + " schema.sql and data.sql that lie beside the manifest, fires, works, and shows how it"
-          + " ended.",
+      "Runs one occurrence of a batch here, on a PostgreSQL of its own.",
       "",
-      "Called again after whatever end, it goes on; an occurrence that is over is not run twice."
+      "Applies schema.sql and data.sql that lie beside the manifest, fires, works, and shows how it"
+          + " ended. Called again after whatever end, it goes on; an occurrence that is over is not"
+          + " run twice."
     },
     footer = {"", "Example: ./koyomi dev examples/billing --date 2026-11-01"})
 final class DevVerb implements Callable<Integer> {

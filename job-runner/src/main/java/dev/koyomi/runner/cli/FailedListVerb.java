@@ -14,7 +14,6 @@ import picocli.CommandLine.Option;
 
 @Command(
     name = "list",
-    mixinStandardHelpOptions = true,
     description = "Lists jobs that need attention, each with its cause.")
 final class FailedListVerb implements Callable<Integer> {
   private final Surroundings surroundings;

@@ -20,7 +20,6 @@ import picocli.CommandLine.Mixin;
 
 @Command(
     name = "retry",
-    mixinStandardHelpOptions = true,
     description = "Gives jobs that need attention a new set of attempts; no other job runs again.",
     footer = {
       "",
@@ -90,8 +89,12 @@ final class FailedRetryVerb implements Callable<Integer> {
         int jobs = new DeadJobs(database.jdbi()).retry(run.id(), filter.keys());
         if (jobs > 0) {
           screen.line(
-              "%s of run %d (%s) wait for a worker."
-                  .formatted(Shown.jobs(jobs), run.id(), run.logicalDate()));
+              "%s of run %d (%s) %s for a worker."
+                  .formatted(
+                      Shown.jobs(jobs),
+                      run.id(),
+                      run.logicalDate(),
+                      jobs == 1 ? "waits" : "wait"));
         }
       } catch (JdbiException refused) {
         refusals.add(refusal(refused));

@@ -15,7 +15,6 @@ import picocli.CommandLine.Option;
 
 @Command(
     name = "show",
-    mixinStandardHelpOptions = true,
     description = "Shows jobs that need attention with their payload and every attempt.")
 final class FailedShowVerb implements Callable<Integer> {
   private final Surroundings surroundings;

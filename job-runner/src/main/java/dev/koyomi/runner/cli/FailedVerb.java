@@ -4,19 +4,28 @@ import dev.koyomi.runner.db.Database;
 import dev.koyomi.runner.history.History;
 import java.util.List;
 import java.util.Optional;
+import java.util.concurrent.Callable;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
+import picocli.CommandLine.Spec;
 
 @Command(
     name = "failed",
-    mixinStandardHelpOptions = true,
     synopsisSubcommandLabel = "(list | show | retry)",
     description = "Jobs that need attention: what they are, why, and once more.")
-final class FailedVerb {
+final class FailedVerb implements Callable<Integer> {
+  @Spec private @Nullable CommandSpec spec;
+
   private FailedVerb() {}
+
+  @Override
+  public Integer call() {
+    return Koyomi.verbMissing(spec);
+  }
 
   static CommandLine commandLine(Surroundings surroundings) {
     return new CommandLine(new FailedVerb())

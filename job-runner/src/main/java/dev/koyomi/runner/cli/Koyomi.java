@@ -10,10 +10,15 @@ import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import java.util.Optional;
+import java.util.concurrent.Callable;
+import org.jspecify.annotations.Nullable;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Help.Ansi;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Model.OptionSpec;
 import picocli.CommandLine.ParameterException;
+import picocli.CommandLine.Spec;
 import picocli.CommandLine.UnmatchedArgumentException;
 
 /** All verbs, and what becomes of their exceptions. */
@@ -58,7 +63,21 @@ public final class Koyomi {
             + " 4 done, but jobs need attention; 75 try again later (database away, wrong"
             + " credentials, missing rights, schema behind); 1 anything else."
       })
-  static final class Root {}
+  static final class Root implements Callable<Integer> {
+    @Spec private @Nullable CommandSpec spec;
+
+    @Override
+    public Integer call() {
+      return verbMissing(spec);
+    }
+  }
+
+  /** A command that only has others below it was called alone. */
+  static int verbMissing(@Nullable CommandSpec spec) {
+    CommandLine command = Objects.requireNonNull(spec).commandLine();
+    command.usage(command.getErr());
+    return ExitCode.WRONG;
+  }
 
   static final class Version implements CommandLine.IVersionProvider {
     @Override
@@ -84,6 +103,7 @@ public final class Koyomi {
             .addSubcommand(new WorkVerb(surroundings))
             .addSubcommand(new RunsVerb(surroundings))
             .addSubcommand(FailedVerb.commandLine(surroundings));
+    root.getSubcommands().values().forEach(Koyomi::addHelp);
     return root.setOut(screen.out())
         .setErr(screen.err())
         .setColorScheme(CommandLine.Help.defaultColorScheme(screen.colour() ? Ansi.ON : Ansi.OFF))
@@ -93,14 +113,32 @@ public final class Koyomi {
         .setExecutionExceptionHandler((thrown, _, _) -> failed(thrown));
   }
 
+  /** Not by annotation, which would give each verb a version too. */
+  private static void addHelp(CommandLine command) {
+    command
+        .getCommandSpec()
+        .addOption(
+            OptionSpec.builder("-h", "--help")
+                .usageHelp(true)
+                .description("Show this help.")
+                .build());
+    command.getSubcommands().values().forEach(Koyomi::addHelp);
+  }
+
   private static int wrongUsage(ParameterException wrong) {
     CommandLine command = wrong.getCommandLine();
     PrintWriter err = command.getErr();
-    err.println("koyomi: " + wrong.getMessage());
+    err.println("koyomi: " + words(wrong));
     if (!UnmatchedArgumentException.printSuggestions(wrong, err)) {
       err.println("Try '%s --help'.".formatted(command.getCommandSpec().qualifiedName()));
     }
     return ExitCode.WRONG;
+  }
+
+  private static String words(ParameterException wrong) {
+    return wrong instanceof UnmatchedArgumentException unmatched
+        ? "\"%s\" is not known here.".formatted(unmatched.getUnmatched().getFirst())
+        : String.valueOf(wrong.getMessage());
   }
 
   private int failed(Exception thrown) {

@@ -10,7 +10,6 @@ import picocli.CommandLine.Mixin;
 
 @Command(
     name = "migrate",
-    mixinStandardHelpOptions = true,
     description = "Brings the queue's schema (koyomi) in the database up to date.",
     footer = {
       "",

@@ -18,7 +18,6 @@ import picocli.CommandLine.Parameters;
 
 @Command(
     name = "runs",
-    mixinStandardHelpOptions = true,
     description = "Lists runs with their counts, the newest first.")
 final class RunsVerb implements Callable<Integer> {
   private static final List<String> COLUMNS =

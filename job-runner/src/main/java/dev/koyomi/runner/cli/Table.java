@@ -6,12 +6,15 @@ import java.util.stream.Collectors;
 import java.util.stream.IntStream;
 
 /**
- * Columns under their headings; numbers to the right.
+ * Columns under their headings; numbers to the right. On a terminal the last column is wrapped.
  *
  * @param columns a heading that starts with {@code >} is of a column of numbers
  */
 record Table(List<String> columns, List<List<String>> rows) {
   private static final String GAP = "  ";
+
+  /** Less than this for the last column is not worth wrapping for. */
+  private static final int LEAST_ROOM = 30;
 
   Table {
     columns = List.copyOf(columns);
@@ -31,7 +34,23 @@ record Table(List<String> columns, List<List<String>> rows) {
   void print(Screen screen) {
     List<String> headings = columns.stream().map(each -> each.replaceFirst("^>", "")).toList();
     screen.line(screen.in(Screen.Tone.FAINT, line(headings)));
-    rows.forEach(row -> screen.line(line(row)));
+    int before = IntStream.range(0, columns.size() - 1).map(i -> width(i) + GAP.length()).sum();
+    int room = screen.width() - before;
+    for (List<String> row : rows) {
+      if (screen.terminal() && room >= LEAST_ROOM) {
+        List<String> lines = Shown.wrapped(row.getLast(), room);
+        screen.line(line(withLast(row, lines.getFirst())));
+        lines.stream().skip(1).forEach(rest -> screen.line(" ".repeat(before) + rest));
+      } else {
+        screen.line(line(row));
+      }
+    }
+  }
+
+  private static List<String> withLast(List<String> row, String cell) {
+    List<String> cells = new ArrayList<>(row);
+    cells.set(cells.size() - 1, cell);
+    return cells;
   }
 
   private String line(List<String> cells) {
@@ -43,13 +62,15 @@ record Table(List<String> columns, List<List<String>> rows) {
 
   private String padded(String cell, int column) {
     boolean right = columns.get(column).startsWith(">");
-    int width =
-        IntStream.concat(
-                IntStream.of(columns.get(column).length() - (right ? 1 : 0)),
-                rows.stream().mapToInt(row -> row.get(column).length()))
-            .max()
-            .orElse(0);
-    String space = " ".repeat(width - cell.length());
+    String space = " ".repeat(Math.max(0, width(column) - cell.length()));
     return right ? space + cell : cell + space;
+  }
+
+  private int width(int column) {
+    return IntStream.concat(
+            IntStream.of(columns.get(column).replaceFirst("^>", "").length()),
+            rows.stream().mapToInt(row -> row.get(column).length()))
+        .max()
+        .orElse(0);
   }
 }

@@ -20,7 +20,6 @@ import picocli.CommandLine.Option;
 
 @Command(
     name = "trigger",
-    mixinStandardHelpOptions = true,
     description = "Selects the targets of one occurrence and enqueues them: all or none, once.",
     footer = {
       "",
@@ -114,14 +113,7 @@ final class TriggerVerb implements Callable<Integer> {
     Screen screen = surroundings.screen();
     return switch (result) {
       case TriggerResult.Dispatched dispatched -> {
-        screen.line(
-            "Run %d for %s: %s selected, %s (%s keys twice)."
-                .formatted(
-                    dispatched.run(),
-                    dispatched.logicalDate(),
-                    Shown.jobs(dispatched.selected()),
-                    dispatched.state(),
-                    Shown.count(dispatched.duplicates())));
+        screen.line(dispatched(dispatched));
         yield ExitCode.DONE;
       }
       case TriggerResult.AlreadyDispatched(long run, var state) -> {
@@ -139,5 +131,14 @@ final class TriggerVerb implements Callable<Integer> {
       case TriggerResult.TryAgain(String message) ->
           throw new CommandProblem(ExitCode.TRY_AGAIN, message);
     };
+  }
+
+  private static String dispatched(TriggerResult.Dispatched run) {
+    String twice =
+        run.duplicates() == 0
+            ? ""
+            : " (%s more with a key that was there already)".formatted(Shown.jobs(run.duplicates()));
+    return "Run %d for %s: %s selected%s, %s."
+        .formatted(run.run(), run.logicalDate(), Shown.jobs(run.selected()), twice, run.state());
   }
 }

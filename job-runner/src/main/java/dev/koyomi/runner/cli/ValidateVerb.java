@@ -6,6 +6,7 @@ import dev.koyomi.crds.plan.Planned;
 import dev.koyomi.crds.plan.Problem;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.Callable;
@@ -15,7 +16,6 @@ import picocli.CommandLine.Parameters;
 
 @Command(
     name = "validate",
-    mixinStandardHelpOptions = true,
     description = "Says all that is wrong with manifests, as far as the files alone show it.",
     footer = {"", "Needs neither database nor cluster. Exit code 2 when something is wrong."})
 final class ValidateVerb implements Callable<Integer> {
@@ -58,9 +58,10 @@ final class ValidateVerb implements Callable<Integer> {
   }
 
   private static Map<String, String> json(Found found) {
-    return Map.of(
-        "file", found.file().toString(),
-        "field", found.problem().field(),
-        "message", found.problem().message());
+    Map<String, String> object = new LinkedHashMap<>();
+    object.put("file", found.file().toString());
+    object.put("field", found.problem().field());
+    object.put("message", found.problem().message());
+    return object;
   }
 }

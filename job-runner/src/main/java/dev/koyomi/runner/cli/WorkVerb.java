@@ -19,7 +19,6 @@ import picocli.CommandLine.Option;
 
 @Command(
     name = "work",
-    mixinStandardHelpOptions = true,
     description = "Works the jobs of one batch until it is told to stop (SIGTERM).",
     footer = {
       "",

@@ -11,8 +11,11 @@ import java.util.Optional;
  * process was killed, stopped when the last user of the folder closes it.
  */
 public final class LocalPostgres implements AutoCloseable {
-  /** The database that {@link #address} leads to, and the role that owns it; not a superuser. */
-  public static final String DATABASE = "koyomi";
+  /**
+   * The database that {@link #address} leads to, and the role that owns it; not a superuser. Not
+   * called koyomi: tables without a schema would land in the queue's, as it would be the role's own.
+   */
+  public static final String DATABASE = "app";
 
   private final LocalFolder folder;
   private final LocalServer server;

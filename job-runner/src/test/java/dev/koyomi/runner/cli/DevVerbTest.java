@@ -1,0 +1,99 @@
+package dev.koyomi.runner.cli;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import dev.koyomi.runner.db.Database;
+import dev.koyomi.runner.dev.LocalPostgres;
+import java.nio.file.Path;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.MethodOrderer;
+import org.junit.jupiter.api.Order;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.TestMethodOrder;
+
+/** The way of a newcomer through the example, each step on what the one before left. */
+@TestMethodOrder(MethodOrderer.OrderAnnotation.class)
+class DevVerbTest {
+  private static final Path FOLDER = Path.of("target", "dev-verb");
+  private static final String BILLING = "../examples/billing";
+
+  private static Typed first = new Typed(-1, "", "");
+
+  @BeforeAll
+  static void runTheExample() {
+    first = type("dev", BILLING, "--date", "2026-11-01", "--fresh");
+  }
+
+  @Test
+  @Order(1)
+  void billsAllButThree() {
+    Golden.assertScreen("dev", steady(first));
+    assertThat(count("select count(*) from invoice")).isEqualTo(9697);
+  }
+
+  @Test
+  @Order(2)
+  void doesNothingTheSecondTime() {
+    Golden.assertScreen("dev-again", steady(type("dev", BILLING, "--date", "2026-11-01")));
+    assertThat(count("select count(*) from invoice")).isEqualTo(9697);
+  }
+
+  @Test
+  @Order(3)
+  void endsWithTheCodeForAttentionWhenStrict() {
+    assertThat(type("dev", BILLING, "--date", "2026-11-01", "--strict").exitCode())
+        .isEqualTo(ExitCode.NEEDS_ATTENTION);
+  }
+
+  @Test
+  @Order(4)
+  void worksOnlyTheThreeAgainAfterTheFix() {
+    Golden.assertScreen("dev-sql", type("dev", "sql", BILLING + "/fix.sql").all());
+    Golden.assertScreen("dev-retry", steady(type("failed", "retry", "issue-invoices")));
+    assertThat(count("select count(*) from invoice")).isEqualTo(9700);
+    assertThat(count("select sum(succeeded) from koyomi.work where attempt > 1")).isEqualTo(3);
+  }
+
+  @Test
+  @Order(5)
+  void runsTheNewestSlotWithoutADate() {
+    Typed typed = type("dev", BILLING);
+    assertThat(typed.out()).contains("Firing 2026-11-02 01:00 Asia/Tokyo.");
+    assertThat(count("select count(*) from invoice where billing_date = '2026-11-02'"))
+        .isEqualTo(9700);
+    assertThat(typed.exitCode()).isEqualTo(ExitCode.DONE);
+  }
+
+  @Test
+  @Order(6)
+  void saysWhatIsWrongWithTheCommand() {
+    Golden.assertScreen("dev-no-path", type("dev").all());
+    Golden.assertScreen("dev-no-such-path", type("dev", "no-such-folder").all());
+    Golden.assertScreen("dev-no-manifest", type("dev", "src").all());
+    Golden.assertScreen("dev-sql-no-file", type("dev", "sql", "no-such.sql").all());
+    Golden.assertScreen("dev-wrong-date", type("dev", BILLING, "--date", "tomorrow").all());
+  }
+
+  private static Typed type(String... words) {
+    return Typed.anywhere().folder(FOLDER).type(words);
+  }
+
+  private static long count(String sql) {
+    try (LocalPostgres postgres = LocalPostgres.start(FOLDER, LocalPostgres.Options.shared());
+        Database database = Database.direct(postgres.address(), "test")) {
+      return database.jdbi().withHandle(h -> h.createQuery(sql).mapTo(Long.class).one());
+    }
+  }
+
+  /** Without what differs from run to run: times, rates, row numbers, progress. */
+  private static String steady(Typed typed) {
+    return typed
+        .all()
+        .replaceAll("(?m)^.* selected, .* done, .*\n", "")
+        .replaceAll("(?m)^selecting targets.*\n", "")
+        .replaceAll("(?m) +[0-9][0-9. smin]* +[0-9,]+$", "  TIME  RATE")
+        .replaceAll("  time  jobs/s", "  TIME  RATE")
+        .replaceAll("  +time  jobs/s", "  TIME  RATE")
+        .replaceAll("contains \\([0-9]+", "contains (N");
+  }
+}

@@ -1,0 +1,203 @@
+package dev.koyomi.runner.cli;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import dev.koyomi.runner.db.Database;
+import dev.koyomi.runner.settings.DatabaseAddress;
+import dev.koyomi.runner.testing.TestDatabase;
+import java.io.IOException;
+import java.net.InetAddress;
+import java.net.ServerSocket;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.extension.RegisterExtension;
+import org.junit.jupiter.api.io.TempDir;
+
+class ExitCodeTest {
+  @RegisterExtension static final TestDatabase database = new TestDatabase();
+
+  @TempDir private Path folder;
+
+  @BeforeEach
+  void queueAndTables() {
+    database
+        .jdbi()
+        .useHandle(
+            handle -> {
+              handle.execute("create table if not exists target (id int primary key)");
+              handle.execute("insert into target select generate_series(1, 3) on conflict do nothing");
+            });
+    database.clear();
+  }
+
+  @Test
+  void triesAgainWhenTheDatabaseIsAway() throws Exception {
+    Typed typed = Typed.on(atPort(freePort(), database.address())).type("runs");
+    assertThat(typed.exitCode()).isEqualTo(ExitCode.TRY_AGAIN);
+    assertThat(typed.err())
+        .startsWith("koyomi: The database cannot be reached: Connection to 127.0.0.1:")
+        .hasLineCount(1);
+  }
+
+  @Test
+  void triesAgainWithAWrongPassword() {
+    DatabaseAddress right = database.address();
+    Typed typed =
+        Typed.on(new DatabaseAddress(right.jdbcUrl(), right.username(), "guessed")).type("runs");
+    assertThat(typed.exitCode()).isEqualTo(ExitCode.TRY_AGAIN);
+    assertThat(typed.err())
+        .isEqualTo(
+            "koyomi: The database refuses the user: password authentication failed for user"
+                + " \"app\". Check user name and password.\n");
+  }
+
+  @Test
+  void triesAgainWithoutRights() {
+    try (var superuser =
+        Database.direct(database.superuser(), "test")) {
+      superuser
+          .jdbi()
+          .useHandle(
+              handle -> {
+                handle.execute("drop role if exists stranger");
+                handle.execute("create role stranger login password 'stranger'");
+              });
+    }
+    Typed typed =
+        Typed.on(new DatabaseAddress(database.address().jdbcUrl(), "stranger", "stranger"))
+            .type("runs");
+    assertThat(typed.exitCode()).isEqualTo(ExitCode.TRY_AGAIN);
+    assertThat(typed.err())
+        .isEqualTo(
+            "koyomi: The database user lacks a right: permission denied for schema koyomi. Grant"
+                + " it.\n");
+  }
+
+  @Test
+  void triesAgainOnAReadOnlyServer() throws Exception {
+    DatabaseAddress address = database.address();
+    Typed typed =
+        Typed.on(
+                new DatabaseAddress(
+                    address.jdbcUrl() + "?options=-c%20default_transaction_read_only=on",
+                    address.username(),
+                    address.password()))
+            .type("trigger", "--definition", manifest("select id as key, id from target"), "--date", "2026-11-01");
+    assertThat(typed.exitCode()).isEqualTo(ExitCode.TRY_AGAIN);
+    assertThat(typed.err()).contains("The database is read-only");
+  }
+
+  @Test
+  void saysWhatIsMissingWithoutAnyDatabase() {
+    Golden.assertScreen("no-database", Typed.anywhere().type("runs").all());
+    Golden.assertScreen(
+        "half-a-database",
+        Typed.anywhere()
+            .with("KOYOMI_DATABASE_HOST", "db")
+            .with("KOYOMI_DATABASE_PORT", "x")
+            .type("runs")
+            .all());
+  }
+
+  @Test
+  void distinguishesHowATriggerEnds() throws Exception {
+    Typed.Place place = Typed.on(database.address());
+    String good = manifest("select id as key, id from target");
+    assertThat(fire(place, good, "2026-11-01").all())
+        .startsWith("Run 1 for 2026-11-01: 3 jobs selected, Running.\n");
+    Typed again = fire(place, good, "2026-11-01");
+    assertThat(again.out())
+        .isEqualTo("This occurrence was dispatched before, as run 1: Running.\n");
+    assertThat(again.exitCode()).isEqualTo(ExitCode.DONE);
+    Typed overlapping = fire(place, good, "2026-11-02");
+    assertThat(overlapping.out()).contains(" was skipped: run 1 of this batch is not over yet.");
+    assertThat(overlapping.exitCode()).isEqualTo(ExitCode.SKIPPED);
+  }
+
+  @Test
+  void refusesAWrongQueryForGood() throws Exception {
+    Typed typed =
+        fire(
+            Typed.on(database.address()),
+            manifest("select no_such_column as key, id from target"),
+            "2026-11-01");
+    assertThat(typed.exitCode()).isEqualTo(ExitCode.WRONG);
+    assertThat(typed.err()).contains("spec.trigger.sql: column \"no_such_column\" does not exist");
+  }
+
+  @Test
+  void aTriggerPodThatIsSkippedIsDone() throws Exception {
+    Typed.Place place = Typed.on(database.address()).with("KOYOMI_NAMESPACE", "billing");
+    String manifest = manifest("select id as key, id from target");
+    fire(place, manifest, "2026-11-01");
+    Typed typed =
+        place
+            .with("KOYOMI_JOB_NAME", "by-hand")
+            .type("trigger", "--definition", manifest, "--cron-job", "x-nightly");
+    assertThat(typed.all()).contains("was skipped");
+    assertThat(typed.exitCode()).isEqualTo(ExitCode.DONE);
+  }
+
+  @Test
+  void drainingEndsWithTheCodeForAttention() throws Exception {
+    Typed.Place place = Typed.on(database.address());
+    String manifest = manifest("select id as key, id from target");
+    assertThat(fire(place, manifest, "2026-11-01").exitCode()).isZero();
+    assertThat(place.type("work", "--definition", manifest, "--drain").exitCode())
+        .isEqualTo(ExitCode.NEEDS_ATTENTION);
+    assertThat(place.type("work", "--definition", manifest, "--drain").exitCode())
+        .isEqualTo(ExitCode.DONE);
+    assertThat(place.type("work", "--definition", manifest, "--once").exitCode())
+        .isEqualTo(ExitCode.DONE);
+  }
+
+  @Test
+  void aWorkerForCiSaysThatTheBatchIsUnknown() throws Exception {
+    Typed typed =
+        Typed.on(database.address())
+            .type("work", "--definition", manifest("select 1 as key"), "--once");
+    assertThat(typed.exitCode()).isEqualTo(ExitCode.TRY_AGAIN);
+    assertThat(typed.err())
+        .isEqualTo(
+            "koyomi: The batch billing/x is not registered in this database: the operator does that, or `koyomi trigger`.\n");
+  }
+
+  private static Typed fire(Typed.Place place, String manifest, String date) {
+    return place.type("trigger", "--definition", manifest, "--date", date);
+  }
+
+  /** A batch whose Unit fails for the target 2. */
+  private String manifest(String selection) throws IOException {
+    return Files.writeString(
+            folder.resolve("x.yaml"),
+            """
+            apiVersion: koyomi.dev/v1alpha1
+            kind: BatchSchedule
+            metadata: {name: x, namespace: billing}
+            spec:
+              timeZone: Asia/Tokyo
+              schedules: [{name: nightly, cron: "0 1 * * *"}]
+              trigger: {sql: "%s"}
+              job: {retry: {maxAttempts: 1}}
+              unit: {sql: "update target set id = id where id = 1 / (cast(:id as int) - 2)"}
+              workers: {concurrency: 2}
+            """
+                .formatted(selection))
+        .toString();
+  }
+
+  private static DatabaseAddress atPort(int port, DatabaseAddress address) {
+    return new DatabaseAddress(
+        address.jdbcUrl().replaceFirst(":[0-9]+/", ":" + port + "/"),
+        address.username(),
+        address.password());
+  }
+
+  private static int freePort() throws IOException {
+    try (ServerSocket socket = new ServerSocket(0, 1, InetAddress.getLoopbackAddress())) {
+      return socket.getLocalPort();
+    }
+  }
+}

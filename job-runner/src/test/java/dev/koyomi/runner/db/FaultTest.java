@@ -1,0 +1,80 @@
+package dev.koyomi.runner.db;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import dev.koyomi.runner.testing.TestDatabase;
+import org.jdbi.v3.core.JdbiException;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.extension.RegisterExtension;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+
+/** Errors as a real server raises them. */
+class FaultTest {
+  @RegisterExtension static final TestDatabase database = new TestDatabase();
+
+  @ParameterizedTest
+  @CsvSource({
+    "42P01, Definition",
+    "42703, Definition",
+    "42601, Definition",
+    "42501, TryAgain",
+    "25006, TryAgain",
+    "08006, TryAgain",
+    "28P01, TryAgain",
+    "3D000, TryAgain",
+    "53300, TryAgain",
+    "57P01, TryAgain",
+    "57P03, TryAgain",
+    "40001, TryAgain",
+    "40P01, TryAgain",
+    "55P03, TryAgain",
+    "57014, Other",
+    "23505, Other",
+    "22012, Other"
+  })
+  void isSortedByWhoCanMendIt(String state, String kind) {
+    assertThat(fault("do $$ begin raise 'so it is' using errcode = '%s'; end $$".formatted(state)))
+        .hasToString(kind + "[sentence=" + sentence(state) + "]");
+  }
+
+  private static String sentence(String state) {
+    return fault("do $$ begin raise 'so it is' using errcode = '%s'; end $$".formatted(state))
+        .sentence();
+  }
+
+  @Test
+  void namesTheColumnThatDoesNotExist() {
+    assertThat(fault("select no_such_column from koyomi.run"))
+        .isEqualTo(new Fault.Definition("column \"no_such_column\" does not exist."));
+  }
+
+  @Test
+  void keepsTheDetailAndLeavesOutLineBreaks() {
+    assertThat(
+            fault("do $$ begin raise E'one\\ntwo' using detail = 'three', errcode = 'P0001'; end $$"))
+        .isEqualTo(new Fault.Other("one two (three)."));
+  }
+
+  @Test
+  void takesAMissingQueueForASchemaThatIsBehind() {
+    assertThat(fault("select * from koyomi.no_such_table"))
+        .isEqualTo(
+            new Fault.TryAgain(
+                "The database has no queue yet (schema koyomi): run `koyomi migrate`."));
+  }
+
+  @Test
+  void knowsNothingOfOtherExceptions() {
+    assertThat(Fault.of(new IllegalStateException("no SQL here"))).isEmpty();
+  }
+
+  private static Fault fault(String sql) {
+    try {
+      database.jdbi().useHandle(handle -> handle.execute(sql));
+      throw new AssertionError("no error");
+    } catch (JdbiException thrown) {
+      return Fault.of(thrown).orElseThrow();
+    }
+  }
+}
