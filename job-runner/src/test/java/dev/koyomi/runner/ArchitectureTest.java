@@ -91,7 +91,12 @@ final class ArchitectureTest {
         .should()
         .dependOnClassesThat()
         .resideInAnyPackage(
-            "java.io..", "java.nio.file..", "java.sql..", "javax.sql..", "org.jdbi..", "org.slf4j..")
+            "java.io..",
+            "java.nio.file..",
+            "java.sql..",
+            "javax.sql..",
+            "org.jdbi..",
+            "org.slf4j..")
         .orShould()
         .callMethod(Instant.class, "now")
         .orShould()

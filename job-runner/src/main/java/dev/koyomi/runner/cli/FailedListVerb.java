@@ -12,9 +12,7 @@ import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 
-@Command(
-    name = "list",
-    description = "Lists jobs that need attention, each with its cause.")
+@Command(name = "list", description = "Lists jobs that need attention, each with its cause.")
 final class FailedListVerb implements Callable<Integer> {
   private final Surroundings surroundings;
 

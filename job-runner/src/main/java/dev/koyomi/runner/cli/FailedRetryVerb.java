@@ -91,10 +91,7 @@ final class FailedRetryVerb implements Callable<Integer> {
           screen.line(
               "%s of run %d (%s) %s for a worker."
                   .formatted(
-                      Shown.jobs(jobs),
-                      run.id(),
-                      run.logicalDate(),
-                      jobs == 1 ? "waits" : "wait"));
+                      Shown.jobs(jobs), run.id(), run.logicalDate(), jobs == 1 ? "waits" : "wait"));
         }
       } catch (JdbiException refused) {
         refusals.add(refusal(refused));

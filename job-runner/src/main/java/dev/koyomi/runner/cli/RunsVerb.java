@@ -16,9 +16,7 @@ import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
 
-@Command(
-    name = "runs",
-    description = "Lists runs with their counts, the newest first.")
+@Command(name = "runs", description = "Lists runs with their counts, the newest first.")
 final class RunsVerb implements Callable<Integer> {
   private static final List<String> COLUMNS =
       List.of(

@@ -137,7 +137,8 @@ final class TriggerVerb implements Callable<Integer> {
     String twice =
         run.duplicates() == 0
             ? ""
-            : " (%s more with a key that was there already)".formatted(Shown.jobs(run.duplicates()));
+            : " (%s more with a key that was there already)"
+                .formatted(Shown.jobs(run.duplicates()));
     return "Run %d for %s: %s selected%s, %s."
         .formatted(run.run(), run.logicalDate(), Shown.jobs(run.selected()), twice, run.state());
   }

@@ -13,7 +13,8 @@ import java.util.Optional;
 public final class LocalPostgres implements AutoCloseable {
   /**
    * The database that {@link #address} leads to, and the role that owns it; not a superuser. Not
-   * called koyomi: tables without a schema would land in the queue's, as it would be the role's own.
+   * called koyomi: tables without a schema would land in the queue's, as it would be the role's
+   * own.
    */
   public static final String DATABASE = "app";
 

@@ -112,7 +112,8 @@ class DevKillTest {
     execute("update slowness set committing = 5");
     // Deferred triggers run at COMMIT: the Unit has advanced its cursor by then.
     killWhen(
-        "select count(*) > 0 from pg_stat_activity where wait_event = 'PgSleep' and application_name = 'koyomi dev'");
+        "select count(*) > 0 from pg_stat_activity where wait_event = 'PgSleep' and"
+            + " application_name = 'koyomi dev'");
     execute("update slowness set committing = 0");
     assertThatTheSameCommandEndsItOnce();
   }
@@ -121,7 +122,10 @@ class DevKillTest {
     Process process = dev();
     List<String> screen = process.inputReader().readAllLines();
     assertThat(process.waitFor()).as(String.join("\n", screen)).isZero();
-    assertThat(text("select string_agg(format('%s %s/%s/%s', state, selected, succeeded, dead), ', ') from koyomi.runs"))
+    assertThat(
+            text(
+                "select string_agg(format('%s %s/%s/%s', state, selected, succeeded, dead), ', ')"
+                    + " from koyomi.runs"))
         .isEqualTo("PartiallyFailed 2000/1998/2");
     assertThat(count("select count(*) from done")).isEqualTo(TARGETS - 2);
     assertThat(count("select count(distinct id) from done")).isEqualTo(TARGETS - 2);
@@ -146,7 +150,8 @@ class DevKillTest {
   private static Process dev() throws IOException {
     List<String> command = new ArrayList<>();
     command.add(ProcessHandle.current().info().command().orElseThrow());
-    command.addAll(List.of("-XX:TieredStopAtLevel=1", "-cp", System.getProperty("java.class.path")));
+    command.addAll(
+        List.of("-XX:TieredStopAtLevel=1", "-cp", System.getProperty("java.class.path")));
     command.addAll(
         List.of(
             RunnerMain.class.getName(),

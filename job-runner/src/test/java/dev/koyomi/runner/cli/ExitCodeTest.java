@@ -27,7 +27,8 @@ class ExitCodeTest {
         .useHandle(
             handle -> {
               handle.execute("create table if not exists target (id int primary key)");
-              handle.execute("insert into target select generate_series(1, 3) on conflict do nothing");
+              handle.execute(
+                  "insert into target select generate_series(1, 3) on conflict do nothing");
             });
     database.clear();
   }
@@ -55,8 +56,7 @@ class ExitCodeTest {
 
   @Test
   void triesAgainWithoutRights() {
-    try (var superuser =
-        Database.direct(database.superuser(), "test")) {
+    try (var superuser = Database.direct(database.superuser(), "test")) {
       superuser
           .jdbi()
           .useHandle(
@@ -84,7 +84,12 @@ class ExitCodeTest {
                     address.jdbcUrl() + "?options=-c%20default_transaction_read_only=on",
                     address.username(),
                     address.password()))
-            .type("trigger", "--definition", manifest("select id as key, id from target"), "--date", "2026-11-01");
+            .type(
+                "trigger",
+                "--definition",
+                manifest("select id as key, id from target"),
+                "--date",
+                "2026-11-01");
     assertThat(typed.exitCode()).isEqualTo(ExitCode.TRY_AGAIN);
     assertThat(typed.err()).contains("The database is read-only");
   }
@@ -161,7 +166,8 @@ class ExitCodeTest {
     assertThat(typed.exitCode()).isEqualTo(ExitCode.TRY_AGAIN);
     assertThat(typed.err())
         .isEqualTo(
-            "koyomi: The batch billing/x is not registered in this database: the operator does that, or `koyomi trigger`.\n");
+            "koyomi: The batch billing/x is not registered in this database: the operator does"
+                + " that, or `koyomi trigger`.\n");
   }
 
   private static Typed fire(Typed.Place place, String manifest, String date) {

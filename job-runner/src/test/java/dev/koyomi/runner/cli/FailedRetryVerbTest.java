@@ -4,11 +4,11 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.koyomi.runner.testing.Billing;
 import dev.koyomi.runner.testing.TestDatabase;
+import dev.koyomi.runner.trigger.Fired;
 import java.time.Instant;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.RegisterExtension;
-import dev.koyomi.runner.trigger.Fired;
 
 class FailedRetryVerbTest {
   @RegisterExtension static final TestDatabase database = new TestDatabase();
@@ -56,7 +56,8 @@ class FailedRetryVerbTest {
     Typed typed = type("failed", "retry", "invoices", "--run", "1");
     assertThat(typed.err())
         .isEqualTo(
-            "koyomi: another run of this batch is open: retry the jobs of run 1 when it is over.\n");
+            "koyomi: another run of this batch is open: retry the jobs of run 1 when it is"
+                + " over.\n");
     assertThat(typed.exitCode()).isEqualTo(ExitCode.OTHER);
   }
 

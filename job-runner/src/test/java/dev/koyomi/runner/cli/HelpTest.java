@@ -9,8 +9,18 @@ class HelpTest {
   @TestFactory
   Stream<DynamicTest> explainsEachVerb() {
     return Stream.of(
-            "", "dev", "dev sql", "validate", "migrate", "trigger", "work", "runs", "failed",
-            "failed list", "failed show", "failed retry")
+            "",
+            "dev",
+            "dev sql",
+            "validate",
+            "migrate",
+            "trigger",
+            "work",
+            "runs",
+            "failed",
+            "failed list",
+            "failed show",
+            "failed retry")
         .map(verb -> DynamicTest.dynamicTest("koyomi " + verb, () -> assertHelp(verb)));
   }
 

@@ -36,14 +36,18 @@ class HistoryScreensTest {
             handle -> {
               handle.execute("update koyomi.worker set pod = 'issue-invoices-workers-abc'");
               handle.execute(
-                  "update koyomi.failure set at = timestamptz '2026-11-01 01:00:05+09' + attempt * interval '1 s'");
+                  "update koyomi.failure set at = timestamptz '2026-11-01 01:00:05+09' + attempt *"
+                      + " interval '1 s'");
               handle.execute("update koyomi.dead set at = '2026-11-01 01:00:07+09'");
               handle.execute(
-                  "update koyomi.run set created_at = '2026-11-01 01:00:03+09', ended_at = '2026-11-01 01:00:08.5+09'");
+                  "update koyomi.run set created_at = '2026-11-01 01:00:03+09', ended_at ="
+                      + " '2026-11-01 01:00:08.5+09'");
               handle.execute(
-                  "update koyomi.failure set message = regexp_replace(message, 'contains \\(\\d+', 'contains (N')");
+                  "update koyomi.failure set message = regexp_replace(message, 'contains \\(\\d+',"
+                      + " 'contains (N')");
               handle.execute(
-                  "update koyomi.dead set message = regexp_replace(message, 'contains \\(\\d+', 'contains (N')");
+                  "update koyomi.dead set message = regexp_replace(message, 'contains \\(\\d+',"
+                      + " 'contains (N')");
             });
   }
 
@@ -64,8 +68,7 @@ class HistoryScreensTest {
   void showsFailedJobs() {
     Golden.assertScreen("failed-show", type("failed", "show", "billing/invoices").all());
     Golden.assertScreen(
-        "failed-show-json",
-        type("failed", "show", "--key", "2", "--run", "1", "-o", "json").all());
+        "failed-show-json", type("failed", "show", "--key", "2", "--run", "1", "-o", "json").all());
   }
 
   @Test

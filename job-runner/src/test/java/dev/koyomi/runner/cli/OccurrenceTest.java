@@ -14,7 +14,8 @@ class OccurrenceTest {
 
   @Test
   void takesTheFirstSlotOfTheDateInTheBatchsZone() {
-    assertThat(choose("{name: a, cron: \"0 13 * * *\"}, {name: b, cron: \"0 1 * * *\"}", "2026-11-01"))
+    assertThat(
+            choose("{name: a, cron: \"0 13 * * *\"}, {name: b, cron: \"0 1 * * *\"}", "2026-11-01"))
         .contains(new Fired.SlotByPerson(Instant.parse("2026-10-31T16:00:00Z")));
   }
 

@@ -22,7 +22,8 @@ class ProgressTest {
   void countsAndTellsTheTimeLeft() {
     assertThat(progress(run(9700L, 4000, 2, 1), 0, 2).words())
         .isEqualTo(
-            "9,700 selected, 4,000 done, 2 need attention, 1 to be tried again, 2,001/s, about 3 s left");
+            "9,700 selected, 4,000 done, 2 need attention, 1 to be tried again, 2,001/s, about 3 s"
+                + " left");
     assertThat(progress(run(1_000_000L, 4000, 0, 0), 0, 2).words())
         .endsWith("2,000/s, about 8 min 18 s left");
   }
@@ -44,9 +45,11 @@ class ProgressTest {
     Progress half = progress(run(100L, 50, 0, 0), 0, 5);
     assertThat(half.line(100))
         .isEqualTo(
-            "[##########----------]  100 selected, 50 done, 0 need attention, 10/s, about 5 s left");
+            "[##########----------]  100 selected, 50 done, 0 need attention, 10/s, about 5 s"
+                + " left");
     assertThat(half.line(60))
-        .isEqualTo("100 selected, 50 done, 0 need attention, 10/s, about 5 s left".substring(0, 59));
+        .isEqualTo(
+            "100 selected, 50 done, 0 need attention, 10/s, about 5 s left".substring(0, 59));
   }
 
   private static Progress progress(RunRow run, long before, int seconds) {

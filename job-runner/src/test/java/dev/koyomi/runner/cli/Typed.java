@@ -44,8 +44,7 @@ record Typed(int exitCode, String out, String err) {
           new Screen(new PrintWriter(out), new PrintWriter(err), OptionalInt.empty(), false);
       Koyomi koyomi =
           new Koyomi(
-              new Surroundings(
-                  screen, environment, folder, ZoneId.of("Asia/Tokyo"), () -> NOW));
+              new Surroundings(screen, environment, folder, ZoneId.of("Asia/Tokyo"), () -> NOW));
       int exitCode = koyomi.run(words);
       screen.out().flush();
       screen.err().flush();
@@ -63,6 +62,10 @@ record Typed(int exitCode, String out, String err) {
 
   /** Both outputs and the exit code, as they are kept in golden files. */
   String all() {
-    return out + (err.isEmpty() ? "" : "--- standard error\n" + err) + "--- exit code " + exitCode + "\n";
+    return out
+        + (err.isEmpty() ? "" : "--- standard error\n" + err)
+        + "--- exit code "
+        + exitCode
+        + "\n";
   }
 }

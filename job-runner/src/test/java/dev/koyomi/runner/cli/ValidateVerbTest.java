@@ -15,14 +15,16 @@ import org.junit.jupiter.api.io.TempDir;
 
 class ValidateVerbTest {
   /** The manifests whose sentences the module of the custom resources keeps. */
-  private static final Path MANIFESTS = Path.of("..", "crds", "src", "test", "resources", "manifests");
+  private static final Path MANIFESTS =
+      Path.of("..", "crds", "src", "test", "resources", "manifests");
 
   @TempDir private Path folder;
 
   @TestFactory
   Stream<DynamicTest> saysWhatThePlannerSays() throws IOException {
     return yaml(MANIFESTS.resolve("wrong")).stream()
-        .map(file -> DynamicTest.dynamicTest(file.getFileName().toString(), () -> assertSaid(file)));
+        .map(
+            file -> DynamicTest.dynamicTest(file.getFileName().toString(), () -> assertSaid(file)));
   }
 
   private static void assertSaid(Path file) throws IOException {
@@ -37,12 +39,13 @@ class ValidateVerbTest {
 
   @Test
   void takesTheRightOnes() throws IOException {
-    List<String> files =
-        yaml(MANIFESTS.resolve("right")).stream().map(Path::toString).toList();
+    List<String> files = yaml(MANIFESTS.resolve("right")).stream().map(Path::toString).toList();
     Typed typed =
         Typed.anywhere()
             .type(Stream.concat(Stream.of("validate"), files.stream()).toArray(String[]::new));
-    assertThat(typed.out().lines()).hasSameSizeAs(files).allMatch(line -> line.contains(" is valid"));
+    assertThat(typed.out().lines())
+        .hasSameSizeAs(files)
+        .allMatch(line -> line.contains(" is valid"));
     assertThat(typed.exitCode()).isEqualTo(ExitCode.DONE);
   }
 

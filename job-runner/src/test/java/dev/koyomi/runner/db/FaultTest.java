@@ -52,7 +52,8 @@ class FaultTest {
   @Test
   void keepsTheDetailAndLeavesOutLineBreaks() {
     assertThat(
-            fault("do $$ begin raise E'one\\ntwo' using detail = 'three', errcode = 'P0001'; end $$"))
+            fault(
+                "do $$ begin raise E'one\\ntwo' using detail = 'three', errcode = 'P0001'; end $$"))
         .isEqualTo(new Fault.Other("one two (three)."));
   }
 

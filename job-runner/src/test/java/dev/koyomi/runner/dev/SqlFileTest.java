@@ -74,6 +74,7 @@ class SqlFileTest {
   private static List<String> words() {
     return database
         .jdbi()
-        .withHandle(handle -> handle.createQuery("select word from noted").mapTo(String.class).list());
+        .withHandle(
+            handle -> handle.createQuery("select word from noted").mapTo(String.class).list());
   }
 }
