@@ -39,12 +39,16 @@ public final class JdbcQueueClient implements QueueClient {
 
   /** Opens the pool; connections come when they are needed. */
   public static JdbcQueueClient connect(DatabaseAddress address) {
+    return connect(address, CONNECT);
+  }
+
+  static JdbcQueueClient connect(DatabaseAddress address, Duration patience) {
     HikariConfig config = new HikariConfig();
     config.setPoolName("queue of " + address);
     config.setDataSource(dataSource(address));
     config.setMaximumPoolSize(CONNECTIONS);
     config.setMinimumIdle(0);
-    config.setConnectionTimeout(CONNECT.toMillis());
+    config.setConnectionTimeout(patience.toMillis());
     config.setInitializationFailTimeout(-1);
     return new JdbcQueueClient(address, new HikariDataSource(config));
   }

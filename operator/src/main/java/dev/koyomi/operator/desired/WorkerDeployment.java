@@ -28,12 +28,7 @@ final class WorkerDeployment {
         .withReplicas(workers.max())
         .withRevisionHistoryLimit(2)
         .withNewSelector()
-        .withMatchLabels(
-            Map.of(
-                Labels.SCHEDULE,
-                blueprint.batch().name(),
-                Labels.COMPONENT,
-                Component.WORKER.label()))
+        .withMatchLabels(Labels.selector(blueprint.batch(), Component.WORKER))
         .endSelector()
         // Old workers finish their Units while new ones start; work never stands still.
         .withNewStrategy()

@@ -10,6 +10,7 @@ import dev.koyomi.runner.db.Database;
 import dev.koyomi.runner.testing.Billing;
 import dev.koyomi.runner.testing.TestDatabase;
 import java.nio.charset.StandardCharsets;
+import java.time.Duration;
 import java.time.Instant;
 import java.util.Base64;
 import java.util.Map;
@@ -152,7 +153,7 @@ final class JdbcQueueClientDbTest {
   }
 
   private static QueueClient connect(DatabaseAddress address) {
-    return JdbcQueueClient.connect(address);
+    return JdbcQueueClient.connect(address, Duration.ofMillis(500));
   }
 
   /**

@@ -1,7 +1,7 @@
 package dev.koyomi.operator.testing;
 
+import io.fabric8.kubernetes.api.model.GenericKubernetesResource;
 import io.fabric8.kubernetes.api.model.NamespaceBuilder;
-import io.fabric8.kubernetes.api.model.apiextensions.v1.CustomResourceDefinition;
 import io.fabric8.kubernetes.client.Config;
 import io.fabric8.kubernetes.client.KubernetesClient;
 import io.fabric8.kubernetes.client.KubernetesClientBuilder;
@@ -11,9 +11,11 @@ import java.io.InputStream;
 import java.io.UncheckedIOException;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import java.util.Objects;
 import java.util.UUID;
 import java.util.concurrent.TimeUnit;
+import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.extension.ConditionEvaluationResult;
 import org.junit.jupiter.api.extension.ExecutionCondition;
 import org.junit.jupiter.api.extension.ExtensionContext;
@@ -46,11 +48,11 @@ public final class ApiServer implements Cluster {
   }
 
   /** The definition as the release has it. */
-  public CustomResourceDefinition crd() {
+  public GenericKubernetesResource crd() {
     try (InputStream yaml =
         Objects.requireNonNull(
             ApiServer.class.getResourceAsStream("/crds/koyomi.dev_batchschedules.yaml"))) {
-      return admin.apiextensions().v1().customResourceDefinitions().load(yaml).item();
+      return admin.getKubernetesSerialization().unmarshal(yaml, GenericKubernetesResource.class);
     } catch (IOException e) {
       throw new UncheckedIOException(e);
     }
@@ -58,23 +60,28 @@ public final class ApiServer implements Cluster {
 
   /** Puts the release's definition there, in the place of one that a test changed. */
   public void installCrd() {
-    admin.resource(crd()).fieldManager("test").forceConflicts().serverSideApply();
+    installCrd(crd());
+  }
+
+  public void installCrd(GenericKubernetesResource crd) {
+    admin.resource(crd).fieldManager("test").forceConflicts().serverSideApply();
     admin
-        .apiextensions()
-        .v1()
-        .customResourceDefinitions()
-        .withName("batchschedules.koyomi.dev")
+        .resource(crd)
         .waitUntilCondition(
-            crd ->
-                crd != null
-                    && crd.getStatus() != null
-                    && crd.getStatus().getConditions().stream()
-                        .anyMatch(
-                            condition ->
-                                condition.getType().equals("Established")
-                                    && condition.getStatus().equals("True")),
-            30,
-            TimeUnit.SECONDS);
+            found -> found != null && "True".equals(established(found)), 30, TimeUnit.SECONDS);
+  }
+
+  private static @Nullable Object established(GenericKubernetesResource crd) {
+    List<?> conditions = crd.get("status", "conditions");
+    if (conditions == null) {
+      return null;
+    }
+    return conditions.stream()
+        .map(Map.class::cast)
+        .filter(condition -> "Established".equals(condition.get("type")))
+        .map(condition -> condition.get("status"))
+        .findFirst()
+        .orElse(null);
   }
 
   @Override
