@@ -55,6 +55,9 @@ final class Slot implements Runnable {
   private final Shared shared;
   private final AtomicLong movedAt;
 
+  /** Waiting for work is no standstill, however long it takes. */
+  private volatile boolean waiting;
+
   private long mark;
   private long markSince;
   private @Nullable LeasedSlice unsettled;
@@ -65,9 +68,9 @@ final class Slot implements Runnable {
     this.markSince = movedAt.get();
   }
 
-  /** When the slot last came round its loop or ended a job, in {@code System.nanoTime()}. */
-  long movedAt() {
-    return movedAt.get();
+  /** Whether the slot waits for work, or came round its loop or ended a job within this time. */
+  boolean movedWithin(Duration time) {
+    return waiting || shared.nanoTime.getAsLong() - movedAt.get() < time.toNanos();
   }
 
   @Override
@@ -122,9 +125,18 @@ final class Slot implements Runnable {
         return;
       } else {
         Duration due = shared.slices.untilNextDue(connection, shared.batchId).orElse(POLL);
-        shared.lookout.awaitNews(
-            Collections.max(List.of(BREATH, Collections.min(List.of(due, POLL)))));
+        awaitNews(Collections.max(List.of(BREATH, Collections.min(List.of(due, POLL)))));
       }
+    }
+  }
+
+  private void awaitNews(Duration atMost) throws InterruptedException {
+    waiting = true;
+    try {
+      shared.lookout.awaitNews(atMost);
+    } finally {
+      move();
+      waiting = false;
     }
   }
 

@@ -101,11 +101,10 @@ public final class WorkerProcess implements AutoCloseable {
     }
   }
 
-  /** Whether every slot moved lately: what the liveness probe asks. */
+  /** Whether every slot moved lately or waits for work: what the liveness probe asks. */
   public boolean moving() {
-    long longest = plan.unit().timeout().plus(STUCK_AFTER).toNanos();
-    long now = nanoTime.getAsLong();
-    return stopped.get() || slots.stream().allMatch(slot -> now - slot.movedAt() < longest);
+    Duration longest = plan.unit().timeout().plus(STUCK_AFTER);
+    return stopped.get() || slots.stream().allMatch(slot -> slot.movedWithin(longest));
   }
 
   /**

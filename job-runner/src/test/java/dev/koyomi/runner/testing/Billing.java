@@ -14,6 +14,7 @@ import dev.koyomi.runner.worker.EndRule;
 import dev.koyomi.runner.worker.WorkerProcess;
 import java.time.Instant;
 import java.util.UUID;
+import java.util.function.LongSupplier;
 
 /**
  * A small billing batch in a test's database. The invoice table has no unique key and the trigger
@@ -130,13 +131,12 @@ public final class Billing {
   }
 
   public WorkerProcess worker(EndRule endRule) {
+    return worker(endRule, System::nanoTime);
+  }
+
+  public WorkerProcess worker(EndRule endRule, LongSupplier nanoTime) {
     return new WorkerProcess(
-        database.dataSource(),
-        plan,
-        batchId,
-        "worker-" + UUID.randomUUID(),
-        endRule,
-        System::nanoTime);
+        database.dataSource(), plan, batchId, "worker-" + UUID.randomUUID(), endRule, nanoTime);
   }
 
   /** Works until no run is open. */
