@@ -5,7 +5,9 @@ import dev.koyomi.runner.dev.LocalPostgresException;
 import java.io.PrintWriter;
 import java.nio.file.Path;
 import java.time.InstantSource;
+import java.time.LocalDate;
 import java.time.ZoneId;
+import java.time.format.DateTimeParseException;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
@@ -19,6 +21,7 @@ import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Model.OptionSpec;
 import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.Spec;
+import picocli.CommandLine.TypeConversionException;
 import picocli.CommandLine.UnmatchedArgumentException;
 
 /** All verbs, and what becomes of their exceptions. */
@@ -108,6 +111,7 @@ public final class Koyomi {
         .setErr(screen.err())
         .setColorScheme(CommandLine.Help.defaultColorScheme(screen.colour() ? Ansi.ON : Ansi.OFF))
         .setUsageHelpWidth(Math.clamp(screen.width(), 60, 110))
+        .registerConverter(LocalDate.class, Koyomi::date)
         .setCaseInsensitiveEnumValuesAllowed(true)
         .setParameterExceptionHandler((wrong, _) -> wrongUsage(wrong))
         .setExecutionExceptionHandler((thrown, _, _) -> failed(thrown));
@@ -133,6 +137,15 @@ public final class Koyomi {
       err.println("Try '%s --help'.".formatted(command.getCommandSpec().qualifiedName()));
     }
     return ExitCode.WRONG;
+  }
+
+  private static LocalDate date(String text) {
+    try {
+      return LocalDate.parse(text);
+    } catch (DateTimeParseException wrong) {
+      throw new TypeConversionException(
+          "'%s' is no date, which is written as 2026-11-01".formatted(text));
+    }
   }
 
   private static String words(ParameterException wrong) {

@@ -91,9 +91,8 @@ class DevVerbTest {
         .all()
         .replaceAll("(?m)^.* selected, .* done, .*\n", "")
         .replaceAll("(?m)^selecting targets.*\n", "")
-        .replaceAll("(?m) +[0-9][0-9. smin]* +[0-9,]+$", "  TIME  RATE")
-        .replaceAll("  time  jobs/s", "  TIME  RATE")
-        .replaceAll("  +time  jobs/s", "  TIME  RATE")
+        .replaceAll("(?m) +[0-9.]+ (s|min|h)( [0-9]+ (s|min))? +[0-9,]+$", "  TIME  RATE")
+        .replaceAll(" +time  jobs/s", "  TIME  RATE")
         .replaceAll("contains \\([0-9]+", "contains (N");
   }
 }
