@@ -34,6 +34,12 @@ final class RenderTest {
     RenderTest.room = room;
     manifest = room.billing();
     room.applyAndAwaitReady(manifest);
+    Room.eventually()
+        .alias("all workers are ready, which is the last news for the status")
+        .untilAsserted(
+            () ->
+                assertThat(room.workers(manifest.name()).getStatus().getReadyReplicas())
+                    .isEqualTo(room.workers(manifest.name()).getSpec().getReplicas()));
   }
 
   @Test
@@ -81,11 +87,20 @@ final class RenderTest {
     }
   }
 
+  /** When the operator wrote each object last; what others write, such as a status, is theirs. */
   private static Map<String, String> versions() {
     Map<String, String> versions = new TreeMap<>();
-    room.objectsOf(manifest.name())
-        .forEach((name, object) -> versions.put(name, object.getMetadata().getResourceVersion()));
-    versions.put("", room.batch(manifest.name()).getMetadata().getResourceVersion());
+    Map<String, HasMetadata> objects = new TreeMap<>(room.objectsOf(manifest.name()));
+    objects.put("BatchSchedule/" + manifest.name(), room.batch(manifest.name()));
+    objects.forEach(
+        (name, object) ->
+            versions.put(
+                name,
+                object.getMetadata().getManagedFields().stream()
+                    .filter(entry -> entry.getManager().startsWith("koyomi"))
+                    .map(entry -> entry.getSubresource() + " " + entry.getTime())
+                    .sorted()
+                    .collect(Collectors.joining(", "))));
     return versions;
   }
 

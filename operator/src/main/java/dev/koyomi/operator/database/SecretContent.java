@@ -127,7 +127,8 @@ final class SecretContent {
 
   private Unusable lacks(String key) {
     return new Unusable(
-        "SecretIncomplete", "Secret %s lacks the key %s: %s".formatted(secret, key, NEEDS));
+        "SecretIncomplete",
+        "spec.database.secretName: Secret %s lacks the key %s: %s".formatted(secret, key, NEEDS));
   }
 
   private Optional<String> value(String key) {

@@ -38,7 +38,7 @@ public final class Secrets {
       if (secret == null) {
         return new Unusable(
             "SecretMissing",
-            "Secret %s does not exist: create it with the keys jdbc-uri (or host, port and dbname), username and password."
+            "spec.database.secretName: Secret %s does not exist: create it with the keys jdbc-uri (or host, port and dbname), username and password."
                 .formatted(shown));
       }
       return SecretContent.read(shown, Objects.requireNonNullElse(secret.getData(), Map.of()));

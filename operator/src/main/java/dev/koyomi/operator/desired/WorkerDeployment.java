@@ -77,6 +77,8 @@ final class WorkerDeployment {
         .withPort(new IntOrString("probes"))
         .endHttpGet()
         .withPeriodSeconds(periodSeconds)
+        // The default of a second is too little on a node that starts many pods at once.
+        .withTimeoutSeconds(5)
         .withFailureThreshold(failures)
         .build();
   }

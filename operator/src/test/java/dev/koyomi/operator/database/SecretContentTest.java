@@ -74,7 +74,7 @@ final class SecretContentTest {
         .isEqualTo(
             new Unusable(
                 "SecretIncomplete",
-                "Secret ns/db lacks the key %s: it needs jdbc-uri (or host, port and dbname), username and password."
+                "spec.database.secretName: Secret ns/db lacks the key %s: it needs jdbc-uri (or host, port and dbname), username and password."
                     .formatted(key)));
   }
 

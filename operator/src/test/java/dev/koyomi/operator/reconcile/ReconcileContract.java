@@ -193,7 +193,7 @@ interface ReconcileContract {
     JsonNode stalled = room().awaitReason("invoices", "Stalled", "SecretMissing");
     assertThat(stalled.path("message").asText())
         .isEqualTo(
-            "Secret %s/koyomi-database does not exist: create it with the keys jdbc-uri (or host, port and dbname), username and password."
+            "spec.database.secretName: Secret %s/koyomi-database does not exist: create it with the keys jdbc-uri (or host, port and dbname), username and password."
                 .formatted(room().namespace()));
     room()
         .secret(
@@ -218,7 +218,7 @@ interface ReconcileContract {
     JsonNode stalled = room().awaitReason("invoices", "Stalled", "SecretIncomplete");
     assertThat(stalled.path("message").asText())
         .isEqualTo(
-            "Secret %s/other-database lacks the key username: it needs jdbc-uri (or host, port and dbname), username and password."
+            "spec.database.secretName: Secret %s/other-database lacks the key username: it needs jdbc-uri (or host, port and dbname), username and password."
                 .formatted(room().namespace()));
     assertThat(room().batches("invoices").get().getStatus().toString()).doesNotContain("s3cret");
   }
