@@ -11,7 +11,6 @@ import dev.koyomi.runner.trigger.TriggerResult;
 import dev.koyomi.runner.trigger.TriggerRun;
 import dev.koyomi.runner.worker.EndRule;
 import dev.koyomi.runner.worker.WorkerProcess;
-import java.time.Duration;
 import java.util.Optional;
 import java.util.concurrent.Callable;
 import java.util.concurrent.ExecutionException;
@@ -29,7 +28,6 @@ final class LocalRun {
   private final Planned.Valid batch;
   private final Stop stop;
   private final History history;
-  private final long started = System.nanoTime();
 
   LocalRun(Surroundings surroundings, Database database, Planned.Valid batch, Stop stop) {
     this.surroundings = surroundings;
@@ -84,6 +82,7 @@ final class LocalRun {
   }
 
   private <T> T showing(long before, Callable<T> work) throws Exception {
+    Stopwatch watch = new Stopwatch();
     FutureTask<T> task = new FutureTask<>(work);
     Thread.ofPlatform().daemon().name("work").start(task);
     try (ProgressLine line = new ProgressLine(surroundings.screen())) {
@@ -91,16 +90,12 @@ final class LocalRun {
         try {
           return task.get(ProgressLine.LOOK.toMillis(), TimeUnit.MILLISECONDS);
         } catch (TimeoutException notYet) {
-          open().ifPresent(run -> line.show(new Progress(run, before, elapsed())));
+          open().ifPresent(run -> line.show(new Progress(run, before, watch.elapsed())));
         }
       }
     } catch (ExecutionException failed) {
       throw failed.getCause() instanceof Exception cause ? cause : failed;
     }
-  }
-
-  Duration elapsed() {
-    return Duration.ofNanos(System.nanoTime() - started);
   }
 
   private Optional<RunRow> open() {

@@ -2,6 +2,8 @@ package dev.koyomi.runner.cli;
 
 import dev.koyomi.runner.history.RunRow;
 import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
 
 /**
  * How far a run is, for one line.
@@ -10,7 +12,7 @@ import java.time.Duration;
  * @param working time since then
  */
 record Progress(RunRow run, long before, Duration working) {
-  private static final int BAR = 20;
+  private static final int BAR = 10;
 
   /** Jobs that ended per second since this process began; 0 while nobody can know. */
   long perSecond() {
@@ -31,24 +33,21 @@ record Progress(RunRow run, long before, Duration working) {
   /** The same without a bar. */
   String words() {
     if (run.selected() == null) {
-      return "selecting targets, %s so far".formatted(Shown.duration(working));
+      return "selecting targets  %s so far".formatted(Shown.duration(working));
     }
-    StringBuilder words =
-        new StringBuilder(
-            "%s selected, %s done, %s need attention"
-                .formatted(
-                    Shown.count(selected()),
-                    Shown.count(run.succeeded() + run.skipped()),
-                    Shown.count(run.dead())));
+    List<String> words = new ArrayList<>();
+    words.add(Shown.count(selected()) + " selected");
+    words.add(Shown.count(run.succeeded() + run.skipped()) + " done");
+    words.add(Shown.count(run.dead()) + (run.dead() == 1 ? " needs attention" : " need attention"));
     if (run.retrying() > 0) {
-      words.append(", %s to be tried again".formatted(Shown.count(run.retrying())));
+      words.add(Shown.count(run.retrying()) + " to retry");
     }
-    words.append(", %s/s".formatted(Shown.count(perSecond())));
+    words.add(Shown.count(perSecond()) + "/s");
     long left = selected() - run.ended();
     if (left > 0 && perSecond() > 0) {
-      words.append(", about %s left".formatted(left(left)));
+      words.add(left(left) + " left");
     }
-    return words.toString();
+    return String.join("  ", words);
   }
 
   private String left(long jobs) {
