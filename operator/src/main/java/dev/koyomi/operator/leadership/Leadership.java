@@ -57,7 +57,11 @@ public final class Leadership implements AutoCloseable {
                 lost.run();
               }
             },
-            holder -> log.info("The Lease {} is held by {}", election.lease(), holder));
+            holder ->
+                log.info(
+                    "The Lease {} is {}",
+                    election.lease(),
+                    holder == null ? "free" : "held by " + holder));
     boolean releaseOnCancel = true;
     elector =
         new LeaderElectorBuilder(client, thread)

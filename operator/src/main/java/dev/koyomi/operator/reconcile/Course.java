@@ -102,7 +102,7 @@ final class Course {
             plan.generation(),
             stage,
             reachability(queue.state()),
-            next(plan, now),
+            next(plan, shownCronJobs(plan), now),
             shownCronJobs(plan),
             queue.observed(plan.batch()));
       }
@@ -112,7 +112,12 @@ final class Course {
   private Findings findings(Plan plan, Stage stage, Reachability queue, Instant now) {
     Optional<Observed> notLooked = Optional.empty();
     return new Findings(
-        plan.generation(), stage, queue, next(plan, now), shownCronJobs(plan), notLooked);
+        plan.generation(),
+        stage,
+        queue,
+        next(plan, shownCronJobs(plan), now),
+        shownCronJobs(plan),
+        notLooked);
   }
 
   private static Stage taken(CronJobClash clash) {
@@ -144,10 +149,12 @@ final class Course {
     };
   }
 
-  private static Optional<Instant> next(Plan plan, Instant now) {
+  /** What has no CronJob does not fire. */
+  private static Optional<Instant> next(Plan plan, List<String> cronJobs, Instant now) {
     return plan.suspend()
         ? Optional.empty()
         : plan.entries().stream()
+            .filter(entry -> cronJobs.contains(entry.cronJob()))
             .flatMap(entry -> Timetable.next(entry.cron(), plan.timeZone(), now).stream())
             .min(Comparator.naturalOrder());
   }

@@ -15,7 +15,6 @@ import io.fabric8.kubernetes.api.model.apps.Deployment;
 import io.fabric8.kubernetes.api.model.batch.v1.CronJob;
 import io.fabric8.kubernetes.api.model.batch.v1.CronJobBuilder;
 import io.fabric8.kubernetes.api.model.batch.v1.Job;
-import io.fabric8.kubernetes.api.model.batch.v1.JobStatusBuilder;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.atomic.AtomicReference;
@@ -252,34 +251,6 @@ interface ReconcileContract {
     assertThat(room().queue().registrations()).isEmpty();
     room().queue().schemaIs(SchemaVersion.CURRENT);
     room().awaitStatus("invoices", Applied::yes);
-  }
-
-  @Test
-  default void saysThatTheMigrationFailed() {
-    room().queue().schemaIs(0);
-    room().start();
-    room().create(Manifests.invoices());
-    room().awaitReason("invoices", "Reconciling", "Migrating");
-    room()
-        .object(Job.class, "invoices-migrate-" + SchemaVersion.CURRENT)
-        .editStatus(
-            job -> {
-              job.setStatus(
-                  new JobStatusBuilder()
-                      .withStartTime("2026-11-01T00:00:00Z")
-                      .addNewCondition()
-                      .withType("FailureTarget")
-                      .withStatus("True")
-                      .endCondition()
-                      .addNewCondition()
-                      .withType("Failed")
-                      .withStatus("True")
-                      .endCondition()
-                      .build());
-              return job;
-            });
-    JsonNode stalled = room().awaitReason("invoices", "Stalled", "MigrationFailed");
-    assertThat(stalled.path("message").asText()).contains("kubectl logs job/invoices-migrate-1");
   }
 
   @Test

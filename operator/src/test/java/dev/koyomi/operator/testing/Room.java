@@ -6,6 +6,7 @@ import com.fasterxml.jackson.databind.node.ObjectNode;
 import com.fasterxml.jackson.dataformat.yaml.YAMLFactory;
 import dev.koyomi.crds.BatchSchedule;
 import dev.koyomi.crds.plan.BatchName;
+import dev.koyomi.operator.database.QueueClient;
 import dev.koyomi.operator.reconcile.BatchOperator;
 import dev.koyomi.operator.settings.OperatorSettings;
 import io.fabric8.kubernetes.api.model.HasMetadata;
@@ -20,8 +21,8 @@ import java.util.Map;
 import java.util.Objects;
 import java.util.Optional;
 import java.util.Set;
+import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
-import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.Predicate;
 
 /** A namespace with a database Secret, and the operators that a test starts for it. */
@@ -33,7 +34,7 @@ public final class Room implements AutoCloseable {
   private final String namespace;
   private final Writes writes = new Writes();
   private final FakeQueue queue = new FakeQueue();
-  private final AtomicInteger broken = new AtomicInteger();
+  private final CountDownLatch broken = new CountDownLatch(1);
   private final List<AutoCloseable> open = new ArrayList<>();
 
   public Room(Cluster cluster) {
@@ -70,9 +71,9 @@ public final class Room implements AutoCloseable {
     return queue;
   }
 
-  /** How often an operator said that it must be started anew. */
-  public int broken() {
-    return broken.get();
+  /** Open until an operator says that it must be started anew. */
+  public CountDownLatch broken() {
+    return broken;
   }
 
   public BatchName name(String batch) {
@@ -88,15 +89,27 @@ public final class Room implements AutoCloseable {
         Optional.empty());
   }
 
+  /** An operator with all rights and the queue in memory. */
   public BatchOperator start() {
+    return start(queue);
+  }
+
+  /** An operator with all rights. */
+  public BatchOperator start(QueueClient.Connector connector) {
     KubernetesClient client = cluster.client(writes);
     open.add(client);
-    return start(client, settings());
+    return start(client, settings(), connector);
   }
 
   public BatchOperator start(KubernetesClient client, OperatorSettings settings) {
+    return start(client, settings, queue);
+  }
+
+  private BatchOperator start(
+      KubernetesClient client, OperatorSettings settings, QueueClient.Connector connector) {
     BatchOperator operator =
-        new BatchOperator(settings, client, queue, InstantSource.system(), broken::incrementAndGet);
+        new BatchOperator(
+            settings, client, connector, InstantSource.system(), broken::countDown);
     open.add(operator);
     operator.start();
     return operator;
