@@ -78,7 +78,9 @@ final class ObjectsOnApiServerTest {
   void repairsTheNumberOfWorkers() {
     createInvoices();
     room().object(Deployment.class, "invoices-worker").scale(7);
-    room().await(Deployment.class, "invoices-worker", workers -> workers.getSpec().getReplicas() == 2);
+    room()
+        .await(
+            Deployment.class, "invoices-worker", workers -> workers.getSpec().getReplicas() == 2);
   }
 
   @Test
@@ -91,7 +93,11 @@ final class ObjectsOnApiServerTest {
               job.getSpec().setSchedule("* * * * *");
               return job;
             });
-    room().await(CronJob.class, "invoices-nightly", job -> job.getSpec().getSchedule().equals("0 1 * * *"));
+    room()
+        .await(
+            CronJob.class,
+            "invoices-nightly",
+            job -> job.getSpec().getSchedule().equals("0 1 * * *"));
   }
 
   @Test
@@ -120,11 +126,20 @@ final class ObjectsOnApiServerTest {
   @Test
   void bringsBackWhatWasDeleted() {
     createInvoices();
-    String before = room().object(ServiceAccount.class, "invoices-runner").get().getMetadata().getUid();
+    String before =
+        room().object(ServiceAccount.class, "invoices-runner").get().getMetadata().getUid();
     room().object(ServiceAccount.class, "invoices-runner").delete();
-    room().await(ServiceAccount.class, "invoices-runner", account -> !account.getMetadata().getUid().equals(before));
+    room()
+        .await(
+            ServiceAccount.class,
+            "invoices-runner",
+            account -> !account.getMetadata().getUid().equals(before));
     room().object(CronJob.class, "invoices-nightly").delete();
-    room().await(CronJob.class, "invoices-nightly", job -> job.getMetadata().getDeletionTimestamp() == null);
+    room()
+        .await(
+            CronJob.class,
+            "invoices-nightly",
+            job -> job.getMetadata().getDeletionTimestamp() == null);
   }
 
   @Test
@@ -155,7 +170,11 @@ final class ObjectsOnApiServerTest {
               job.getMetadata().setOwnerReferences(List.of());
               return job;
             });
-    room().await(CronJob.class, "invoices-nightly", job -> job.getMetadata().getOwnerReferences().size() == 1);
+    room()
+        .await(
+            CronJob.class,
+            "invoices-nightly",
+            job -> job.getMetadata().getOwnerReferences().size() == 1);
   }
 
   @Test
@@ -177,7 +196,10 @@ final class ObjectsOnApiServerTest {
     Planned.Valid planned = (Planned.Valid) Planner.plan(Manifest.treeOf(stored));
     Blueprint blueprint =
         new Blueprint(
-            planned.plan(), planned.definition(), room().settings().runnerImage(), Optional.empty());
+            planned.plan(),
+            planned.definition(),
+            room().settings().runnerImage(),
+            Optional.empty());
     for (HasMetadata object : DesiredObjects.of(blueprint).inOrder()) {
       GenericKubernetesResource found =
           room()
@@ -219,7 +241,12 @@ final class ObjectsOnApiServerTest {
     Job running = startJob("invoices-monthly");
     room().edit("invoices", spec -> spec.withArray("schedules").remove(1));
     room().awaitGone(CronJob.class, "invoices-monthly");
-    Job orphan = room().await(Job.class, "invoices-monthly-29708000", job -> job.getMetadata().getOwnerReferences().isEmpty());
+    Job orphan =
+        room()
+            .await(
+                Job.class,
+                "invoices-monthly-29708000",
+                job -> job.getMetadata().getOwnerReferences().isEmpty());
     assertThat(orphan.getMetadata().getUid()).isEqualTo(running.getMetadata().getUid());
     assertThat(orphan.getMetadata().getDeletionTimestamp()).isNull();
   }
@@ -232,7 +259,10 @@ final class ObjectsOnApiServerTest {
     room().edit("invoices", spec -> ((ObjectNode) spec.get("unit")).put("timeout", "20s"));
     room().awaitStatus("invoices", status -> status.path("observedGeneration").asLong() == 2);
     room().edit("invoices", spec -> ((ObjectNode) spec.get("unit")).put("timeout", "21s"));
-    room().awaitStatus("invoices", status -> status.path("observedGeneration").asLong() == 3 && Applied.yes(status));
+    room()
+        .awaitStatus(
+            "invoices",
+            status -> status.path("observedGeneration").asLong() == 3 && Applied.yes(status));
     assertThat(room().object(ConfigMap.class, old).get()).isNotNull();
     room().object(Job.class, "invoices-nightly-29708000").delete();
     room().awaitGone(Job.class, "invoices-nightly-29708000");
@@ -242,7 +272,13 @@ final class ObjectsOnApiServerTest {
   }
 
   private List<ConfigMap> definitions() {
-    return room().admin().configMaps().inNamespace(room().namespace()).withLabel("koyomi.dev/schedule").list().getItems();
+    return room()
+        .admin()
+        .configMaps()
+        .inNamespace(room().namespace())
+        .withLabel("koyomi.dev/schedule")
+        .list()
+        .getItems();
   }
 
   /** As the CronJob controller starts one. */
@@ -315,7 +351,11 @@ final class ObjectsOnApiServerTest {
 
   @Test
   void passesOnWhatTheApiServerRefuses() {
-    room().create(Manifests.invoices().replace("cpu: 1000m", "cpu: 1000m, ephemeral-storage: 2Gi").replace("memory: 2048Mi", "memory: 2048Mi, ephemeral-storage: 1Gi"));
+    room()
+        .create(
+            Manifests.invoices()
+                .replace("cpu: 1000m", "cpu: 1000m, ephemeral-storage: 2Gi")
+                .replace("memory: 2048Mi", "memory: 2048Mi, ephemeral-storage: 1Gi"));
     JsonNode stalled = room().awaitReason("invoices", "Stalled", "Refused");
     assertThat(stalled.path("message").asText()).contains("ephemeral-storage", "limit");
   }
@@ -345,6 +385,9 @@ final class ObjectsOnApiServerTest {
                 .orTimeout(30, TimeUnit.SECONDS)
                 .join())
         .singleElement()
-        .satisfies(pod -> assertThat(pod.getMetadata().getLabels()).containsEntry("batch.kubernetes.io/job-name", "invoices-nightly-29708000"));
+        .satisfies(
+            pod ->
+                assertThat(pod.getMetadata().getLabels())
+                    .containsEntry("batch.kubernetes.io/job-name", "invoices-nightly-29708000"));
   }
 }

@@ -19,7 +19,9 @@ final class PoisonOnApiServerTest {
   private static final String POISON =
       Manifests.invoices()
           .replace("{name: invoices}", "{name: from-the-future}")
-          .replace("workers: {max: 2}", "workers: {max: many}\n  overlap: {policy: Queue}\n  calendar: jp");
+          .replace(
+              "workers: {max: 2}",
+              "workers: {max: many}\n  overlap: {policy: Queue}\n  calendar: jp");
 
   @Test
   void oneIsStalledAndItsNeighboursWorkOnWhetherItWasThereFirstOrCame() throws Exception {
@@ -53,7 +55,8 @@ final class PoisonOnApiServerTest {
   /** The same CRD, but any spec goes. */
   @SuppressWarnings("unchecked")
   private static GenericKubernetesResource lenient(GenericKubernetesResource crd) {
-    Map<String, Object> version = (Map<String, Object>) ((List<?>) crd.get("spec", "versions")).getFirst();
+    Map<String, Object> version =
+        (Map<String, Object>) ((List<?>) crd.get("spec", "versions")).getFirst();
     Map<String, Object> schema = new HashMap<>();
     schema.put("type", "object");
     schema.put("x-kubernetes-preserve-unknown-fields", true);

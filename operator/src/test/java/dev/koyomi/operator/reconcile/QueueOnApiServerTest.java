@@ -32,12 +32,19 @@ final class QueueOnApiServerTest {
       room.start(JdbcQueueClient::connect);
       room.create(Manifests.invoices());
       room.awaitStatus("invoices", Applied::yes);
-      assertThat(text("select string_agg(name, ' ' order by name) from koyomi.entry")).isEqualTo("monthly nightly");
+      assertThat(text("select string_agg(name, ' ' order by name) from koyomi.entry"))
+          .isEqualTo("monthly nightly");
       String watermark = text("select watermark::text from koyomi.entry where name = 'nightly'");
-      room.edit("invoices", spec -> ((ObjectNode) spec.path("schedules").get(1)).put("cron", "0 6 1 * *"));
-      room.awaitStatus("invoices", status -> status.path("observedGeneration").asLong() == 2 && Applied.yes(status));
-      assertThat(text("select cron from koyomi.entry where name = 'monthly'")).isEqualTo("0 6 1 * *");
-      assertThat(text("select watermark::text from koyomi.entry where name = 'nightly'")).isEqualTo(watermark);
+      room.edit(
+          "invoices",
+          spec -> ((ObjectNode) spec.path("schedules").get(1)).put("cron", "0 6 1 * *"));
+      room.awaitStatus(
+          "invoices",
+          status -> status.path("observedGeneration").asLong() == 2 && Applied.yes(status));
+      assertThat(text("select cron from koyomi.entry where name = 'monthly'"))
+          .isEqualTo("0 6 1 * *");
+      assertThat(text("select watermark::text from koyomi.entry where name = 'nightly'"))
+          .isEqualTo(watermark);
       database
           .jdbi()
           .useHandle(

@@ -108,8 +108,7 @@ public final class Room implements AutoCloseable {
   private BatchOperator start(
       KubernetesClient client, OperatorSettings settings, QueueClient.Connector connector) {
     BatchOperator operator =
-        new BatchOperator(
-            settings, client, connector, InstantSource.system(), broken::countDown);
+        new BatchOperator(settings, client, connector, InstantSource.system(), broken::countDown);
     open.add(operator);
     operator.start();
     return operator;
