@@ -5,6 +5,8 @@ import static org.assertj.core.api.Assertions.assertThat;
 import dev.koyomi.operator.settings.OperatorSettings.Election;
 import dev.koyomi.operator.testing.MockCluster;
 import io.fabric8.kubernetes.api.model.coordination.v1.Lease;
+import io.fabric8.kubernetes.client.KubernetesClientException;
+import java.net.HttpURLConnection;
 import java.time.Duration;
 import java.time.Instant;
 import java.time.InstantSource;
@@ -53,17 +55,29 @@ final class LeadershipTest {
     try (Leadership first = leadership("a")) {
       first.start();
       first.await();
-      cluster
-          .admin()
-          .leases()
-          .inNamespace(namespace)
-          .withName("koyomi")
-          .edit(
-              lease -> {
-                lease.getSpec().setHolderIdentity("b");
-                return lease;
-              });
+      takeLease("b");
       assertThat(lost.await(30, TimeUnit.SECONDS)).isTrue();
+    }
+  }
+
+  /** The holder renews the Lease meanwhile, so that a write of ours may come too late. */
+  private void takeLease(String identity) {
+    while (true) {
+      try {
+        cluster
+            .admin()
+            .leases()
+            .inNamespace(namespace)
+            .withName("koyomi")
+            .edit(
+                lease -> {
+                  lease.getSpec().setHolderIdentity(identity);
+                  return lease;
+                });
+        return;
+      } catch (KubernetesClientException e) {
+        assertThat(e.getCode()).isEqualTo(HttpURLConnection.HTTP_CONFLICT);
+      }
     }
   }
 

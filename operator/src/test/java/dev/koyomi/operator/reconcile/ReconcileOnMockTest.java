@@ -9,6 +9,7 @@ import dev.koyomi.operator.testing.Manifests;
 import dev.koyomi.operator.testing.MockCluster;
 import dev.koyomi.operator.testing.Room;
 import io.fabric8.kubernetes.api.model.GenericKubernetesResource;
+import io.fabric8.kubernetes.api.model.ObjectMetaBuilder;
 import io.fabric8.kubernetes.api.model.batch.v1.Job;
 import io.fabric8.kubernetes.api.model.batch.v1.JobStatusBuilder;
 import java.util.Map;
@@ -79,9 +80,12 @@ final class ReconcileOnMockTest implements ReconcileContract {
     GenericKubernetesResource unreadable = new GenericKubernetesResource();
     unreadable.setApiVersion("batch/v1");
     unreadable.setKind("CronJob");
-    unreadable.getMetadata().setName("unreadable");
-    unreadable.getMetadata().setNamespace(room().namespace());
-    unreadable.getMetadata().setLabels(Map.of("koyomi.dev/schedule", "x"));
+    unreadable.setMetadata(
+        new ObjectMetaBuilder()
+            .withName("unreadable")
+            .withNamespace(room().namespace())
+            .withLabels(Map.of("koyomi.dev/schedule", "x"))
+            .build());
     unreadable.setAdditionalProperty("spec", Map.of("suspend", "maybe"));
     room().admin().resource(unreadable).create();
     assertThat(room().broken().await(30, TimeUnit.SECONDS)).isTrue();
