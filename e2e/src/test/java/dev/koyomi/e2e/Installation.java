@@ -41,7 +41,17 @@ final class Installation implements AutoCloseable {
         DatabaseServer.start(
             surroundings.root().resolve("e2e/target/postgres"), surroundings.databaseHost());
     Installation installation = new Installation(surroundings, client, databases);
-    surroundings.load().ifPresent(installation::load);
+    try {
+      installation.install();
+    } catch (RuntimeException | AssertionError failed) {
+      databases.close();
+      throw failed;
+    }
+    return installation;
+  }
+
+  private void install() {
+    surroundings.load().ifPresent(this::load);
     client
         .resource(
             new NamespaceBuilder()
@@ -51,11 +61,11 @@ final class Installation implements AutoCloseable {
                 .endMetadata()
                 .build())
         .serverSideApply();
-    installation.helm(
+    helm(
         "upgrade",
         "--install",
         RELEASE,
-        installation.chart(),
+        chart(),
         "--namespace",
         NAMESPACE,
         "--set",
@@ -65,7 +75,6 @@ final class Installation implements AutoCloseable {
         "--wait",
         "--timeout",
         "5m");
-    return installation;
   }
 
   private void load(String command) {

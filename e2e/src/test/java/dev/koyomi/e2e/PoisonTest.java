@@ -60,11 +60,19 @@ final class PoisonTest {
                     .customResourceDefinitions()
                     .withName(CRD)
                     .require());
-    ((ObjectNode) definition.path("metadata")).remove(List.of("resourceVersion", "managedFields"));
+    ((ObjectNode) definition).remove("status");
+    ((ObjectNode) definition.path("metadata"))
+        .remove(
+            List.of("creationTimestamp", "generation", "managedFields", "resourceVersion", "uid"));
     change.accept(
         (ArrayNode)
             definition.at(
                 "/spec/versions/0/schema/openAPIV3Schema/properties/spec/properties/overlap/properties/policy/enum"));
-    room.client().resource(definition.toString()).update();
+    // In Helm's name: under another one, its next upgrade would find a conflict.
+    room.client()
+        .resource(definition.toString())
+        .fieldManager("helm")
+        .forceConflicts()
+        .serverSideApply();
   }
 }
