@@ -55,7 +55,9 @@ final class RenderTest {
                     object ->
                         object.at("/kind").asText() + "/" + object.at("/metadata/name").asText(),
                     object -> object));
-    Map<String, HasMetadata> found = room.objectsOf(manifest.name());
+    Map<String, HasMetadata> found = new TreeMap<>(room.objectsOf(manifest.name()));
+    // Whether the schema must be migrated is in the database, not in the manifest.
+    found.keySet().removeIf(name -> name.startsWith("Job/" + manifest.name() + "-migrate-"));
     assertThat(found.keySet()).containsExactlyInAnyOrderElementsOf(wanted.keySet());
     wanted.forEach(
         (name, object) -> assertContains(JSON.valueToTree(found.get(name)), object, name));
