@@ -142,7 +142,7 @@ final class DevVerb implements Callable<Integer> {
         postgres.elsewhere()
             ? "Local database in %s, as PostgreSQL's user does not get into %s."
                 .formatted(postgres.folder(), surroundings.folder().toAbsolutePath())
-            : "Local database in %s.".formatted(surroundings.folder()));
+            : "Local database in %s.".formatted(fromHere(surroundings.folder())));
     List<String> applied = new ArrayList<>();
     try (Connection connection = database.dataSource().getConnection()) {
       for (Path file : folder.sql()) {
@@ -160,5 +160,11 @@ final class DevVerb implements Callable<Integer> {
     if (!(migrated instanceof Migration.Outcome.UpToDate)) {
       screen.line(MigrateVerb.done(migrated));
     }
+  }
+
+  /** As a person would type it. */
+  private static Path fromHere(Path folder) {
+    Path here = Path.of("").toAbsolutePath();
+    return folder.startsWith(here) ? here.relativize(folder) : folder;
   }
 }
