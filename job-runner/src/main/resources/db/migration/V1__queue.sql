@@ -22,6 +22,7 @@ create table koyomi.batch (
   name text not null unique check (name ~ '^[^/]+/[^/]+$'),
   incarnation text not null,
   generation bigint not null,
+  suspended boolean not null,
   definition jsonb not null,
   registered_at timestamptz not null
 );
@@ -35,7 +36,7 @@ create table koyomi.entry (
   watermark timestamptz not null,
   primary key (batch_id, name)
 );
-comment on column koyomi.entry.watermark is 'Slots before it are not dispatched: the entry was new, or its cron or zone changed, at that instant.';
+comment on column koyomi.entry.watermark is 'Slots before it are not dispatched: the entry was new, its cron or zone changed, or the batch was resumed, at that instant.';
 
 create table koyomi.worker (
   id bigint generated always as identity primary key,
@@ -183,17 +184,19 @@ create index dead_run on koyomi.dead (run_id, key);
 
 -- Batches ------------------------------------------------------------------------------------------------------
 
-create function koyomi.register(p_batch text, p_incarnation text, p_generation bigint, p_definition jsonb) returns boolean
+create function koyomi.register(p_batch text, p_incarnation text, p_generation bigint, p_suspended boolean, p_definition jsonb) returns boolean
   language plpgsql as $$
 declare
   v_batch koyomi.batch;
   v_same boolean;
+  v_resumed boolean;
 begin
-  insert into koyomi.batch (name, incarnation, generation, definition, registered_at)
-    values (p_batch, p_incarnation, p_generation, p_definition, koyomi.now())
+  insert into koyomi.batch (name, incarnation, generation, suspended, definition, registered_at)
+    values (p_batch, p_incarnation, p_generation, p_suspended, p_definition, koyomi.now())
     on conflict (name) do nothing;
   select * into v_batch from koyomi.batch where name = p_batch;
-  if v_batch.incarnation = p_incarnation and v_batch.generation = p_generation and v_batch.definition = p_definition
+  if v_batch.incarnation = p_incarnation and v_batch.generation = p_generation and v_batch.suspended = p_suspended
+     and v_batch.definition = p_definition
      and (select count(*) from koyomi.entry e where e.batch_id = v_batch.id)
        = jsonb_array_length(coalesce(p_definition #> '{spec,schedules}', '[]')) then
     return true;  -- nothing new: no lock, no write
@@ -203,8 +206,9 @@ begin
   if v_same and p_generation < v_batch.generation then
     return false;
   end if;
+  v_resumed := v_batch.suspended and not p_suspended;
   update koyomi.batch
-    set incarnation = p_incarnation, generation = p_generation, definition = p_definition, registered_at = koyomi.now()
+    set incarnation = p_incarnation, generation = p_generation, suspended = p_suspended, definition = p_definition, registered_at = koyomi.now()
     where id = v_batch.id;
   delete from koyomi.entry e where e.batch_id = v_batch.id and not exists (
     select from jsonb_array_elements(coalesce(p_definition #> '{spec,schedules}', '[]')) s where s ->> 'name' = e.name);
@@ -213,10 +217,10 @@ begin
     from jsonb_array_elements(coalesce(p_definition #> '{spec,schedules}', '[]')) s
     on conflict (batch_id, name) do update
       set cron = excluded.cron, time_zone = excluded.time_zone, watermark = excluded.watermark
-      where not v_same or (e.cron, e.time_zone) is distinct from (excluded.cron, excluded.time_zone);
+      where not v_same or v_resumed or (e.cron, e.time_zone) is distinct from (excluded.cron, excluded.time_zone);
   return true;
 end $$;
-comment on function koyomi.register is 'Makes a batch known; new and changed entries get watermark = now. An older generation of the same object (incarnation = its uid) is ignored: false.';
+comment on function koyomi.register is 'Makes a batch known; new and changed entries get watermark = now, and all of them when the batch is resumed. An older generation of the same object (incarnation = its uid) is ignored: false.';
 
 -- Workers ------------------------------------------------------------------------------------------------------
 

@@ -19,7 +19,7 @@ public final class Batches {
 
   /**
    * Makes a batch known or takes its new definition; new and changed schedule entries get the
-   * present instant as watermark.
+   * present instant as watermark. Here, beside no operator, a batch is never suspended.
    *
    * @param incarnation tells an object from a later one of the same name, such as its uid
    * @return false when the queue knows a newer generation of the same object, and nothing was
@@ -30,8 +30,8 @@ public final class Batches {
         handle ->
             handle
                 .createQuery(
-                    "select koyomi.register(:batch, :incarnation, :generation, cast(:definition as"
-                        + " jsonb))")
+                    "select koyomi.register(:batch, :incarnation, :generation, false,"
+                        + " cast(:definition as jsonb))")
                 .bind("batch", batch)
                 .bind("incarnation", incarnation)
                 .bind("generation", generation)

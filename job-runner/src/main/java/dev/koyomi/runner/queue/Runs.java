@@ -52,6 +52,11 @@ public final class Runs {
     }
   }
 
+  /** Whether the firing has its run, in whatever state. */
+  public boolean exists(Firing firing) {
+    return jdbi.withHandle(handle -> existing(handle, firing).isPresent());
+  }
+
   /** Writes the firing's run as skipped, unless the occurrence has its run. */
   public Opening skip(Firing firing, String reason, String message) {
     return jdbi.inTransaction(

@@ -100,7 +100,8 @@ public final class TriggerRun {
     Firing firing = firing(batchId, fired);
     if (fired instanceof Fired.Slot slot) {
       Optional<String> tooEarly = beforeWatermark(batches, batchId, slot);
-      if (tooEarly.isPresent()) {
+      // A run that is there goes on: its selector may have died before the schedule was changed.
+      if (tooEarly.isPresent() && !runs.exists(firing)) {
         return result(runs.skip(firing, "BeforeScheduleChange", tooEarly.get()));
       }
     }

@@ -118,12 +118,12 @@ public final class Billing {
   }
 
   public TriggerRun trigger() {
+    return trigger(_ -> Thread.onSpinWait());
+  }
+
+  public TriggerRun trigger(TriggerRun.Pause pause) {
     return new TriggerRun(
-        database.database(),
-        plan,
-        definition.revision(),
-        "trigger-" + UUID.randomUUID(),
-        _ -> Thread.onSpinWait());
+        database.database(), plan, definition.revision(), "trigger-" + UUID.randomUUID(), pause);
   }
 
   public TriggerResult fire() throws InterruptedException {

@@ -6,6 +6,7 @@ import java.sql.Connection;
 import java.sql.SQLException;
 import java.time.Duration;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.Future;
 import java.util.concurrent.TimeUnit;
 import javax.sql.DataSource;
 import org.postgresql.PGConnection;
@@ -56,24 +57,35 @@ public final class Rival implements AutoCloseable {
                 result.completeExceptionally(e);
               }
             });
-    try (Connection watch = database.getConnection();
-        var statement =
-            watch.prepareStatement(
-                "select wait_event_type = 'Lock' from pg_stat_activity where pid = ?")) {
-      statement.setInt(1, pid);
-      long deadline = System.nanoTime() + Duration.ofSeconds(20).toNanos();
-      boolean waits = false;
-      while (!waits && !result.isDone() && System.nanoTime() < deadline) {
-        try (var row = statement.executeQuery()) {
-          waits = row.next() && row.getBoolean(1);
-        }
-      }
-      assertThat(waits || result.isDone()).as("the rival neither waits nor ends").isTrue();
-    }
+    awaitTrue("select wait_event_type = 'Lock' from pg_stat_activity where pid = ?", pid, result);
     return result;
   }
 
-  public static <T> T outcome(CompletableFuture<T> result) throws Exception {
+  /** Returns when somebody waits for what the open transaction holds. */
+  public void awaitWaiter() throws SQLException {
+    awaitTrue(
+        "select exists (select from pg_stat_activity where ? = any (pg_blocking_pids(pid)))",
+        connection.unwrap(PGConnection.class).getBackendPID(),
+        new CompletableFuture<>());
+  }
+
+  private void awaitTrue(String question, int pid, CompletableFuture<?> orDone)
+      throws SQLException {
+    try (Connection watch = database.getConnection();
+        var statement = watch.prepareStatement(question)) {
+      statement.setInt(1, pid);
+      long deadline = System.nanoTime() + Duration.ofSeconds(20).toNanos();
+      boolean yes = false;
+      while (!yes && !orDone.isDone() && System.nanoTime() < deadline) {
+        try (var row = statement.executeQuery()) {
+          yes = row.next() && row.getBoolean(1);
+        }
+      }
+      assertThat(yes || orDone.isDone()).as("nobody waits, and nothing ends").isTrue();
+    }
+  }
+
+  public static <T> T outcome(Future<T> result) throws Exception {
     return result.get(20, TimeUnit.SECONDS);
   }
 

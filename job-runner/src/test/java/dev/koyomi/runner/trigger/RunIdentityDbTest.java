@@ -3,10 +3,15 @@ package dev.koyomi.runner.trigger;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.koyomi.runner.queue.Batches;
+import dev.koyomi.runner.queue.Firing;
 import dev.koyomi.runner.queue.RunState;
+import dev.koyomi.runner.queue.Runs;
+import dev.koyomi.runner.queue.Workers;
 import dev.koyomi.runner.testing.Billing;
+import dev.koyomi.runner.testing.Rival;
 import dev.koyomi.runner.testing.TestClock;
 import dev.koyomi.runner.testing.TestDatabase;
+import java.security.SecureRandom;
 import java.time.Duration;
 import java.time.Instant;
 import java.time.LocalDate;
@@ -53,19 +58,86 @@ final class RunIdentityDbTest {
     assertThat(billing.count("select count(*) from invoice")).isEqualTo(700);
   }
 
+  /** The selection stands still at a lock of the test's; who comes late waits for its end. */
   @Test
   void lateFirersWaitUntilTheRunIsDispatched() throws Exception {
     Billing billing =
         Billing.with(
             DATABASE,
             10,
-            Billing.manifest("WHERE active", "WHERE active AND pg_sleep(0.05) IS NOT NULL"));
+            Billing.manifest(
+                "WHERE active", "WHERE active AND pg_advisory_xact_lock_shared(4711) IS NOT NULL"));
     Instant occurrence = futureSlot(billing, 1);
 
-    List<TriggerResult> results = atOnce(2, () -> billing.trigger().fire(slot(occurrence)));
+    try (Rival gate = new Rival(DATABASE.dataSource());
+        var threads = Executors.newVirtualThreadPerTaskExecutor()) {
+      gate.inOpenTransaction(
+          open -> open.createStatement().execute("select pg_advisory_xact_lock(4711)"));
+      Future<TriggerResult> first = threads.submit(() -> billing.trigger().fire(slot(occurrence)));
+      gate.awaitWaiter();
+      TriggerRun.Pause untilDispatched =
+          _ -> {
+            try {
+              gate.commit();
+              Rival.outcome(first);
+            } catch (Exception e) {
+              throw new IllegalStateException("the first firing did not end", e);
+            }
+          };
 
-    assertThat(results).anyMatch(TriggerResult.AlreadyDispatched.class::isInstance);
+      assertThat(billing.trigger(untilDispatched).fire(slot(occurrence)))
+          .isEqualTo(new TriggerResult.AlreadyDispatched(1, RunState.Running));
+
+      assertThat(first.get()).isInstanceOf(TriggerResult.Dispatched.class);
+    }
     assertThat(billing.count("select sum(stop) from koyomi.slice")).isEqualTo(10);
+  }
+
+  @Test
+  void givesWayToALivingSelectorWhenTheWaitIsOver() throws Exception {
+    Billing billing = Billing.with(DATABASE, 10);
+    Instant occurrence = futureSlot(billing, 1);
+    selecting(billing, occurrence, true);
+    List<Duration> pauses = new ArrayList<>();
+
+    assertThat(billing.trigger(pauses::add).fire(slot(occurrence)))
+        .isInstanceOf(TriggerResult.TryAgain.class);
+
+    assertThat(pauses.stream().reduce(Duration.ZERO, Duration::plus))
+        .isEqualTo(billing.plan().trigger().timeout());
+  }
+
+  /** Its selector died, and then the schedule was changed: the run is not left half selected. */
+  @Test
+  void goesOnWithARunThatAnEarlierScheduleOpened() throws Exception {
+    Billing billing = Billing.with(DATABASE, 10);
+    selecting(billing, Billing.SLOT, false);
+
+    assertThat(billing.trigger().fire(slot(Billing.SLOT)))
+        .isEqualTo(
+            new TriggerResult.Dispatched(
+                1, LocalDate.parse("2026-11-01"), 10, 0, RunState.Running));
+  }
+
+  /** A run that another process selects. */
+  private static void selecting(Billing billing, Instant occurrence, boolean alive) {
+    Workers workers = new Workers(DATABASE.jdbi());
+    long selector = workers.join("another", Workers.Kind.Trigger, billing.batchId());
+    Firing firing =
+        new Firing(
+            billing.batchId(),
+            occurrence,
+            "",
+            "nightly",
+            LocalDate.parse("2026-11-01"),
+            "r",
+            true,
+            Duration.ofMinutes(1),
+            false);
+    new Runs(DATABASE.jdbi(), new SecureRandom()).open(firing, selector);
+    if (!alive) {
+      workers.leave(selector);
+    }
   }
 
   private static List<TriggerResult> atOnce(int number, Callable<TriggerResult> firing)

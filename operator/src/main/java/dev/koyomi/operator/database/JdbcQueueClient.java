@@ -99,12 +99,13 @@ public final class JdbcQueueClient implements QueueClient {
   @Override
   public void register(Registration registration) throws QueueProblem {
     query(
-        "select koyomi.register(?, ?, ?, cast(? as jsonb))",
+        "select koyomi.register(?, ?, ?, ?, cast(? as jsonb))",
         statement -> {
           statement.setString(1, registration.batch().toString());
           statement.setString(2, registration.incarnation());
           statement.setLong(3, registration.generation());
-          statement.setString(4, registration.definition());
+          statement.setBoolean(4, registration.suspended());
+          statement.setString(5, registration.definition());
           return statement.execute();
         });
   }

@@ -81,9 +81,9 @@ final class DatabasesTest {
   void aRegistrationIsMadeOnceForEachChange() throws Exception {
     existing.add(A);
     BatchQueue seen = databases.attach(A, address("p"));
-    seen.register(new Registration(A, "uid", 1, "{}"));
-    seen.register(new Registration(A, "uid", 1, "{}"));
-    seen.register(new Registration(A, "uid", 2, "{}"));
+    seen.register(new Registration(A, "uid", 1, false, "{}"));
+    seen.register(new Registration(A, "uid", 1, false, "{}"));
+    seen.register(new Registration(A, "uid", 2, false, "{}"));
     assertThat(queue.registrations()).extracting(Registration::generation).containsExactly(1L, 2L);
   }
 

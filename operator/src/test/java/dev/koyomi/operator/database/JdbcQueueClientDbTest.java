@@ -75,12 +75,13 @@ final class JdbcQueueClientDbTest {
   void aResumedBatchStartsItsWatermarksAnew() throws Exception {
     database.clear();
     try (QueueClient queue = connect(address("right"))) {
-      queue.register(new Registration(INVOICES, "uid", 1, DEFINITION));
+      queue.register(new Registration(INVOICES, "uid", 1, false, DEFINITION));
       Instant first = watermark();
-      queue.register(new Registration(INVOICES, "uid", 2, DEFINITION));
+      queue.register(new Registration(INVOICES, "uid", 2, false, DEFINITION));
       assertThat(watermark()).isEqualTo(first);
-      queue.register(new Registration(INVOICES, "uid suspended", 3, DEFINITION));
-      queue.register(new Registration(INVOICES, "uid", 4, DEFINITION));
+      queue.register(new Registration(INVOICES, "uid", 3, true, DEFINITION));
+      assertThat(watermark()).isEqualTo(first);
+      queue.register(new Registration(INVOICES, "uid", 4, false, DEFINITION));
       assertThat(watermark()).isAfter(first);
     }
   }
