@@ -19,8 +19,9 @@ import org.junit.jupiter.api.extension.RegisterExtension;
 import org.junit.jupiter.api.io.TempDir;
 
 /**
- * Real processes, killed with SIGKILL while the database holds them at one exact point, and the
- * same command again. The invoice table has no unique key and the trigger no NOT EXISTS.
+ * Real processes, killed with SIGKILL or stopped with SIGTERM while the database holds them at one
+ * exact point, and the same command again. The invoice table has no unique key and the trigger no
+ * NOT EXISTS.
  */
 final class KilledProcessDbTest {
   @RegisterExtension static final TestDatabase DATABASE = new TestDatabase();
@@ -152,6 +153,14 @@ final class KilledProcessDbTest {
     }
   }
 
+  private void awaitDone(String question) {
+    long deadline = System.nanoTime() + Duration.ofSeconds(60).toNanos();
+    while (!billing.text("select (%s)::text".formatted(question)).equals("true")) {
+      assertThat(System.nanoTime()).as(question).isLessThan(deadline);
+      Thread.onSpinWait();
+    }
+  }
+
   /** Until the sessions of the dead process have noticed. */
   private void awaitNobodyElse() {
     long deadline = System.nanoTime() + Duration.ofSeconds(60).toNanos();
@@ -213,5 +222,29 @@ final class KilledProcessDbTest {
     runToItsEnd("work", "--drain");
 
     assertEachTargetOnce();
+  }
+
+  /** The Unit that runs may end; the others go back at the cursor, and no attempt is burnt. */
+  @Test
+  void endsTheRunningUnitsAndHandsTheRestBackWhenItIsToldToStop() throws Exception {
+    runToItsEnd("trigger", "--date", "2026-11-01");
+    Process process;
+    try (Connection holder = DATABASE.dataSource().getConnection()) {
+      holder.createStatement().execute("select pg_advisory_lock(42, 1)");
+      process = start("work");
+      awaitWaiting(Point.IN_A_SLICE, process);
+      process.destroy();
+      awaitDone("select count(*) = 1 from koyomi.slice where lease is not null");
+      holder.createStatement().execute("select pg_advisory_unlock(42, 1)");
+    }
+
+    assertThat(process.waitFor(60, TimeUnit.SECONDS)).isTrue();
+    assertThat(billing.count("select count(*) from invoice where subscription_id = 700")).isOne();
+    assertThat(billing.count("select count(*) from koyomi.slice where lease is not null")).isZero();
+    assertThat(billing.count("select count(*) from koyomi.worker where stopped_at is null"))
+        .isZero();
+    runToItsEnd("work", "--drain");
+    assertEachTargetOnce();
+    assertThat(billing.count("select count(*) from koyomi.failure")).isZero();
   }
 }

@@ -33,12 +33,6 @@ final class Slot implements Runnable {
   private static final Duration AFTER_SURPRISE = Duration.ofSeconds(1);
   private static final Duration IDLE_GRACE = Duration.ofSeconds(10);
 
-  /**
-   * So often at least a lease ignores the mark: work that became ready behind it must not wait for
-   * it.
-   */
-  private static final long NANOS_UNDER_MARK = Duration.ofSeconds(5).toNanos();
-
   /** What the slots of a process share. */
   record Shared(
       DataSource database,
@@ -58,14 +52,12 @@ final class Slot implements Runnable {
   /** Waiting for work is no standstill, however long it takes. */
   private volatile boolean waiting;
 
-  private long mark;
-  private long markSince;
+  private final LowWaterMark mark = new LowWaterMark();
   private @Nullable LeasedSlice unsettled;
 
   Slot(Shared shared) {
     this.shared = shared;
     this.movedAt = new AtomicLong(shared.nanoTime.getAsLong());
-    this.markSince = movedAt.get();
   }
 
   /** Whether the slot waits for work, or came round its loop or ended a job within this time. */
@@ -141,21 +133,18 @@ final class Slot implements Runnable {
   }
 
   private Optional<LeasedSlice> lease(Connection connection) throws SQLException {
-    long now = shared.nanoTime.getAsLong();
-    if (now - markSince > NANOS_UNDER_MARK) {
-      mark = 0;
+    long from = mark.at(shared.nanoTime.getAsLong());
+    Optional<LeasedSlice> slice = lease(connection, from);
+    if (slice.isEmpty() && from > 0) {
+      mark.foundNothing();
+      slice = lease(connection, 0);
     }
-    Optional<LeasedSlice> slice =
-        shared.slices.lease(connection, shared.batchId, shared.membership.id(), mark);
-    if (slice.isEmpty() && mark > 0) {
-      mark = 0;
-      slice = shared.slices.lease(connection, shared.batchId, shared.membership.id(), mark);
-    }
-    if (mark == 0) {
-      markSince = now;
-    }
-    slice.ifPresent(leased -> mark = leased.id());
+    slice.ifPresent(leased -> mark.found(leased.id()));
     return slice;
+  }
+
+  private Optional<LeasedSlice> lease(Connection connection, long from) throws SQLException {
+    return shared.slices.lease(connection, shared.batchId, shared.membership.id(), from);
   }
 
   private void work(Connection connection, LeasedSlice slice) throws SQLException {

@@ -118,6 +118,17 @@ class DevKillTest {
     assertThatTheSameCommandEndsItOnce();
   }
 
+  @Test
+  void handsBackWhatItHeldAtCtrlCAndGoesOn() throws Exception {
+    Process process = dev();
+    awaitTrue(process, "select count(*) > 50 from done");
+    new ProcessBuilder("kill", "-INT", Long.toString(process.pid())).start().waitFor();
+    assertThat(process.waitFor()).isEqualTo(130);
+    assertThat(count("select count(*) from koyomi.slice where lease is not null")).isZero();
+    assertThat(count("select count(*) from koyomi.worker where stopped_at is null")).isZero();
+    assertThatTheSameCommandEndsItOnce();
+  }
+
   private void assertThatTheSameCommandEndsItOnce() throws Exception {
     Process process = dev();
     List<String> screen = process.inputReader().readAllLines();
@@ -134,11 +145,15 @@ class DevKillTest {
   /** Starts the command and kills it as soon as the query says true. */
   private void killWhen(String query) throws Exception {
     Process process = dev();
+    awaitTrue(process, query);
+    process.destroyForcibly().waitFor();
+  }
+
+  private void awaitTrue(Process process, String query) throws InterruptedException {
     while (!isTrue(query)) {
       assertThat(process.isAlive()).as("the command ended before: " + query).isTrue();
       process.waitFor(5, TimeUnit.MILLISECONDS);
     }
-    process.destroyForcibly().waitFor();
   }
 
   private boolean isTrue(String query) {

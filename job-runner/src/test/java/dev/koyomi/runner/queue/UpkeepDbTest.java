@@ -273,6 +273,22 @@ final class UpkeepDbTest {
     assertThat(small.count("select count(*) from koyomi.slice")).isEqualTo(1);
   }
 
+  /** Its last slice is gone and the retry has not been made yet. */
+  @Test
+  void doesNotCloseARunWhoseRetryIsStillToCome() throws Exception {
+    Billing small = Billing.with(DATABASE, 1);
+    small.fire();
+    fail(lease(worker()), 0, Duration.ofMinutes(1));
+
+    sweep();
+    assertThat(small.text("select state from koyomi.runs")).isEqualTo("Running");
+    assertThat(small.text("select koyomi.close_run(1)::text")).isEqualTo("false");
+
+    clock.advance(Duration.ofMinutes(1));
+    sweep();
+    assertThat(retries()).containsExactly("{0} 2");
+  }
+
   @Test
   void closesARunWhoseLastWorkerDidNot() throws Exception {
     Billing small = Billing.with(DATABASE, 1);
