@@ -1,21 +1,13 @@
 package dev.koyomi.runner.queue;
 
 import dev.koyomi.crds.plan.Plan;
-import dev.koyomi.crds.sql.SqlText;
 import java.sql.Connection;
 import java.sql.PreparedStatement;
 import java.sql.ResultSet;
-import java.sql.ResultSetMetaData;
 import java.sql.SQLException;
-import java.sql.Types;
 import java.time.Duration;
-import java.util.ArrayList;
-import java.util.List;
 import java.util.Map;
 import java.util.Objects;
-import java.util.Set;
-import java.util.stream.Collectors;
-import org.jspecify.annotations.Nullable;
 
 /**
  * Writes the chunks of one selection and makes its jobs visible: all of them or none.
@@ -72,15 +64,14 @@ public final class Selection {
     try {
       setTimeout(connection, plan.trigger().timeout());
       int maxJobs = plan.trigger().maxJobs();
-      Insert insert =
-          new Insert(run, token, plan.trigger().sql().statements().getFirst(), values, maxJobs);
-      String payload = payload(connection, insert, plan.unit().sql().parameters());
-      insert.execute(connection, payload, "target");
+      ChunkInsert insert =
+          ChunkInsert.prepare(connection, plan.trigger(), values, plan.unit().sql().parameters());
+      insert.ofAllRows(connection, run, token);
       Counted counted = count(connection);
       Counts counts = counted.check(maxJobs);
       if (counts.duplicates > 0) {
         deleteChunks(connection);
-        insert.execute(connection, payload, FIRST_OF_EACH_KEY);
+        insert.ofTheFirstRowOfEachKey(connection, run, token);
         long kept = count(connection).rows;
         counts = new Counts(kept, Math.max(0, counted.rows - kept));
       }
@@ -141,113 +132,6 @@ public final class Selection {
         connection.prepareStatement("select set_config('statement_timeout', ?, true)")) {
       statement.setString(1, Long.toString(timeout.toMillis()));
       statement.execute();
-    }
-  }
-
-  /** SQL that makes the payload of row {@code t}: an object of all columns but the key. */
-  private static String payload(Connection connection, Insert insert, Set<String> needed)
-      throws SQLException, Refused {
-    List<String> columns = new ArrayList<>();
-    try (PreparedStatement statement = connection.prepareStatement(insert.trigger.text())) {
-      insert.bind(statement, 1);
-      @Nullable ResultSetMetaData description = statement.getMetaData();
-      for (int i = 1; description != null && i <= description.getColumnCount(); i++) {
-        columns.add(description.getColumnName(i));
-      }
-    }
-    if (!columns.contains("key")) {
-      throw new Refused(
-          "KeyMissing",
-          "spec.trigger.sql: the query has no column \"key\" that identifies the target; add one,"
-              + " such as: SELECT id AS key, …");
-    }
-    List<String> others =
-        columns.stream().filter(column -> !column.equals("key")).map(Selection::quoted).toList();
-    if (others.size() != columns.size() - 1
-        || others.stream().distinct().count() != others.size()) {
-      throw new Refused(
-          "ColumnTwice",
-          "spec.trigger.sql: two columns of the query have the same name; give each its own with"
-              + " AS");
-    }
-    List<String> missing =
-        needed.stream()
-            .filter(name -> name.equals("key") || !columns.contains(name))
-            .sorted()
-            .toList();
-    if (!missing.isEmpty()) {
-      throw new Refused(
-          "ParameterWithoutColumn",
-          "spec.unit.sql uses :%s, but spec.trigger.sql has no column of that name beside \"key\"; it has: %s"
-              .formatted(
-                  String.join(", :", missing),
-                  columns.stream()
-                      .filter(column -> !column.equals("key"))
-                      .sorted()
-                      .collect(Collectors.joining(", "))));
-    }
-    return others.isEmpty()
-        ? "'{}'::jsonb"
-        : "(select to_jsonb(p) from (select t." + String.join(", t.", others) + ") p)";
-  }
-
-  private static String quoted(String column) {
-    return '"' + column.replace("\"", "\"\"").replace("?", "??") + '"';
-  }
-
-  private static final String FIRST_OF_EACH_KEY =
-      """
-      (select key, payload
-         from (select distinct on (key) key, payload, row
-                 from (select key, payload, row_number() over () as row from target) as rows
-                 order by key, row) as firsts
-         order by row)\
-      """;
-
-  /** The user's query and how it becomes chunks. */
-  private record Insert(
-      long run, long token, SqlText.Statement trigger, Map<String, String> values, int maxJobs) {
-
-    void execute(Connection connection, String payload, String targets) throws SQLException {
-      // One window without an order and one group order: the rows are sorted once, by number, and
-      // never by content.
-      String sql =
-          """
-          insert into koyomi.chunk (run_id, selector_token, size, keys, jobs)
-          with target as (
-            select t.key::text as key, %s as payload
-              from (
-          %s
-              ) as t limit ?),
-          numbered as (
-            select key, payload, row_number() over before as n, sum(pg_column_size(payload)) over before as bytes
-              from %s as kept
-              window before as (rows unbounded preceding)),
-          placed as (
-            select key, payload, n, (n - 1) / 500 as block, bytes / 1000000 as megabyte from numbered)
-          select ?, ?, count(*), array_agg(key order by n), jsonb_agg(payload order by n)
-            from placed group by block, megabyte order by block, megabyte
-          """
-              .formatted(payload, trigger.text(), targets);
-      try (PreparedStatement statement = connection.prepareStatement(sql)) {
-        int next = bind(statement, 1);
-        statement.setLong(next, maxJobs + 1L);
-        statement.setLong(next + 1, run);
-        statement.setLong(next + 2, token);
-        statement.executeUpdate();
-      }
-    }
-
-    /**
-     * Binds the trigger's parameters untyped, so that each takes the type of its place; returns the
-     * next number.
-     */
-    int bind(PreparedStatement statement, int first) throws SQLException {
-      int at = first;
-      for (String parameter : trigger.parameters()) {
-        statement.setObject(at++, values.get(parameter), Types.OTHER);
-      }
-      return at;
     }
   }
 

@@ -10,6 +10,7 @@ import java.sql.Connection;
 import java.sql.PreparedStatement;
 import java.sql.ResultSet;
 import java.sql.SQLException;
+import java.sql.Types;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -160,7 +161,7 @@ public final class Slices {
       statement.setString(5, failure.message());
       statement.setString(6, failure.kind().name());
       if (retryAfter == null) {
-        statement.setNull(7, java.sql.Types.DOUBLE);
+        statement.setNull(7, Types.DOUBLE);
       } else {
         statement.setDouble(7, retryAfter.toMillis() / 1000.0);
       }

@@ -15,6 +15,7 @@ import dev.koyomi.runner.queue.Runs;
 import dev.koyomi.runner.queue.Selection;
 import dev.koyomi.runner.queue.Workers;
 import dev.koyomi.runner.upkeep.Beat;
+import java.security.SecureRandom;
 import java.sql.Connection;
 import java.sql.SQLException;
 import java.time.Duration;
@@ -96,7 +97,7 @@ public final class TriggerRun {
               .formatted(plan.batch()));
     }
     int batchId = batch.get().id();
-    Runs runs = new Runs(database.jdbi(), new java.security.SecureRandom());
+    Runs runs = new Runs(database.jdbi(), new SecureRandom());
     Firing firing = firing(batchId, fired);
     if (fired instanceof Fired.Slot slot) {
       Optional<String> tooEarly = beforeWatermark(batches, batchId, slot);
@@ -248,7 +249,7 @@ public final class TriggerRun {
       throws SQLException {
     if (Selection.TAKEN_OVER.equals(e.getSQLState())) {
       return new TriggerResult.AlreadyDispatched(
-          run, new Runs(database.jdbi(), new java.security.SecureRandom()).state(run));
+          run, new Runs(database.jdbi(), new SecureRandom()).state(run));
     }
     return switch (Fault.of(e).orElse(new Fault.Other(String.valueOf(e.getMessage())))) {
       case Fault.TryAgain _ -> throw e;

@@ -12,6 +12,7 @@ import dev.koyomi.runner.testing.TestDatabase;
 import java.sql.Connection;
 import java.sql.SQLException;
 import java.time.LocalDate;
+import java.time.ZoneOffset;
 import java.util.Map;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.RegisterExtension;
@@ -44,6 +45,23 @@ final class SelectionDbTest {
         .isEqualTo("1200,700,200");
     assertThat(billing.text("select jobs ->> 0 from koyomi.chunk order by id limit 1"))
         .isEqualTo("{\"billingDate\": \"2026-11-01\", \"subscriptionId\": 1200}");
+  }
+
+  @Test
+  void takesColumnsAsTheyAreCalled() throws Exception {
+    Billing billing =
+        selecting(
+            1,
+            SELECT.replace(
+                "id AS \"subscriptionId\"",
+                "id AS \"subscriptionId\", 1 AS \"why?\", 2 AS \"a \"\"b\"\"\""));
+
+    billing.fire();
+
+    assertThat(billing.text("select jobs ->> 0 from koyomi.chunk"))
+        .isEqualTo(
+            "{\"why?\": 1, \"a \\\"b\\\"\": 2, \"billingDate\": \"2026-11-01\", \"subscriptionId\":"
+                + " 1}");
   }
 
   @Test
@@ -163,11 +181,32 @@ final class SelectionDbTest {
 
   /**
    * The old selector wakes up after its takeover, in each of the places where it can have been
-   * frozen.
+   * selection.
    */
   @Test
   void keepsAFrozenSelectorFromAddingToTheRunThatWasTakenOver() throws Exception {
     Billing billing = Billing.with(DATABASE, 600);
+    Selection selection = selectingRun();
+    Map<String, String> values = Map.of("logicalDate", "2026-11-01");
+
+    try (Connection connection = DATABASE.dataSource().getConnection()) {
+      Selection.Counts counts = selection.select(connection, billing.plan(), values);
+      assertThat(billing.fire()).isInstanceOf(TriggerResult.Dispatched.class);
+
+      assertThatThrownBy(() -> selection.select(connection, billing.plan(), values))
+          .satisfies(SelectionDbTest::isTakenOver);
+      assertThatThrownBy(() -> selection.dispatch(connection, counts, false))
+          .satisfies(SelectionDbTest::isTakenOver);
+    }
+
+    assertThat(billing.count("select sum(size) from koyomi.chunk")).isEqualTo(600);
+    assertThat(billing.count("select sum(stop) from koyomi.slice")).isEqualTo(600);
+    billing.drain();
+    assertThat(billing.count("select count(*) from invoice")).isEqualTo(600);
+  }
+
+  /** Run 1, which a process that is gone selects under token 77. */
+  private static Selection selectingRun() {
     DATABASE
         .jdbi()
         .useHandle(
@@ -177,24 +216,8 @@ final class SelectionDbTest {
                     insert into koyomi.run (batch_id, occurrence, logical_date, revision, state, exclusive, selector_token, select_timeout, selecting_since, created_at)
                       values (1, ?, '2026-11-01', 'r', 'Selecting', true, 77, '1m', now(), now())
                     """,
-                    Billing.SLOT.atOffset(java.time.ZoneOffset.UTC)));
-    Selection frozen = new Selection(new Opening.Select(1, 77, LocalDate.parse("2026-11-01")));
-    Map<String, String> values = Map.of("logicalDate", "2026-11-01");
-
-    try (Connection connection = DATABASE.dataSource().getConnection()) {
-      Selection.Counts counts = frozen.select(connection, billing.plan(), values);
-      assertThat(billing.fire()).isInstanceOf(TriggerResult.Dispatched.class);
-
-      assertThatThrownBy(() -> frozen.select(connection, billing.plan(), values))
-          .satisfies(SelectionDbTest::isTakenOver);
-      assertThatThrownBy(() -> frozen.dispatch(connection, counts, false))
-          .satisfies(SelectionDbTest::isTakenOver);
-    }
-
-    assertThat(billing.count("select sum(size) from koyomi.chunk")).isEqualTo(600);
-    assertThat(billing.count("select sum(stop) from koyomi.slice")).isEqualTo(600);
-    billing.drain();
-    assertThat(billing.count("select count(*) from invoice")).isEqualTo(600);
+                    Billing.SLOT.atOffset(ZoneOffset.UTC)));
+    return new Selection(new Opening.Select(1, 77, LocalDate.parse("2026-11-01")));
   }
 
   private static void isTakenOver(Throwable thrown) {
@@ -208,16 +231,7 @@ final class SelectionDbTest {
   @Test
   void makesATakeoverWaitForASelectorThatIsCommitting() throws Exception {
     Billing billing = Billing.with(DATABASE, 1);
-    DATABASE
-        .jdbi()
-        .useHandle(
-            handle ->
-                handle.execute(
-                    """
-                    insert into koyomi.run (batch_id, occurrence, logical_date, revision, state, exclusive, selector_token, select_timeout, selecting_since, created_at)
-                      values (1, ?, '2026-11-01', 'r', 'Selecting', true, 77, '1m', now(), now())
-                    """,
-                    Billing.SLOT.atOffset(java.time.ZoneOffset.UTC)));
+    selectingRun();
     try (Rival selector = new Rival(DATABASE.dataSource());
         Rival successor = new Rival(DATABASE.dataSource())) {
       selector.inOpenTransaction(
@@ -244,17 +258,7 @@ final class SelectionDbTest {
   @Test
   void putsNothingInTheQueueUntilEverythingIsSelected() throws Exception {
     Billing billing = Billing.with(DATABASE, 600);
-    DATABASE
-        .jdbi()
-        .useHandle(
-            handle ->
-                handle.execute(
-                    """
-                    insert into koyomi.run (batch_id, occurrence, logical_date, revision, state, exclusive, selector_token, select_timeout, selecting_since, created_at)
-                      values (1, ?, '2026-11-01', 'r', 'Selecting', true, 77, '1m', now(), now())
-                    """,
-                    Billing.SLOT.atOffset(java.time.ZoneOffset.UTC)));
-    Selection selection = new Selection(new Opening.Select(1, 77, LocalDate.parse("2026-11-01")));
+    Selection selection = selectingRun();
     try (Connection connection = DATABASE.dataSource().getConnection()) {
       selection.select(connection, billing.plan(), Map.of("logicalDate", "2026-11-01"));
     }

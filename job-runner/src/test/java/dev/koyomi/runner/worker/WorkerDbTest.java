@@ -61,6 +61,76 @@ final class WorkerDbTest {
   }
 
   @Test
+  void triesACollisionAgainAtOnceAndBurnsNoAttempt() throws Exception {
+    Billing billing =
+        Billing.with(DATABASE, 3, Billing.manifest("INSERT INTO", "SELECT collide(); INSERT INTO"));
+    DATABASE
+        .jdbi()
+        .useHandle(
+            handle -> {
+              handle.execute("drop function if exists collide()");
+              handle.execute("drop sequence if exists tries");
+              handle.execute("create sequence tries");
+              // A sequence keeps counting through rollbacks.
+              handle.execute(
+                  """
+                  create function collide() returns void language plpgsql as $$
+                  begin
+                    if nextval('tries') in (1, 2, 3) then
+                      raise exception 'could not serialize access' using errcode = '40001';
+                    end if;
+                  end $$
+                  """);
+            });
+
+    billing.fire();
+    billing.drain();
+
+    assertThat(billing.run()).isEqualTo("Succeeded 3/3/0/0");
+    assertThat(billing.count("select count(*) from koyomi.failure")).isZero();
+  }
+
+  @Test
+  void rollsBackAUnitThatTakesTooLong() throws Exception {
+    Billing billing =
+        Billing.with(
+            DATABASE,
+            1,
+            Billing.manifest(
+                    "WHERE id = :subscriptionId", "WHERE id = :subscriptionId; SELECT pg_sleep(20)")
+                .replace("timeout: 10s", "timeout: 200ms"));
+
+    billing.fire();
+    billing.drain();
+
+    assertThat(billing.run()).isEqualTo("Failed 1/0/0/1");
+    assertThat(billing.text("select error_class || ': ' || message from koyomi.dead"))
+        .isEqualTo(
+            "Timeout: the Unit took longer than spec.unit.timeout = 200ms and was rolled back");
+    assertThat(billing.count("select count(*) from invoice")).isZero();
+  }
+
+  @Test
+  void setsAJobAsideWhosePayloadLacksAParameterWithoutTryingAgain() throws Exception {
+    Billing billing = Billing.with(DATABASE, 2);
+    billing.fire();
+    // As if the Unit had been changed while the run was open.
+    DATABASE
+        .jdbi()
+        .useHandle(
+            handle ->
+                handle.execute(
+                    "update koyomi.chunk set jobs = jsonb_set(jobs, '{0}', '{\"id\": 1}')"));
+
+    billing.drain();
+
+    assertThat(billing.run()).isEqualTo("PartiallyFailed 2/1/0/1");
+    assertThat(billing.text("select kind || ' ' || attempt || ': ' || message from koyomi.dead"))
+        .startsWith("Parked 1: spec.unit.sql uses :")
+        .endsWith(", but this job's payload has no column of that name");
+  }
+
+  @Test
   void leavesNothingBehindInTheHotTable() throws Exception {
     Billing billing = Billing.with(DATABASE, 1001);
     billing.fire();
