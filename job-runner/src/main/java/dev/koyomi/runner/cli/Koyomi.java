@@ -62,6 +62,9 @@ public final class Koyomi {
       description = "Business batch work on PostgreSQL: each target exactly once.",
       footer = {
         "",
+        "In a working copy, ./koyomi render FILE prints the objects that the operator makes of a"
+            + " manifest.",
+        "",
         "Exit codes: 0 done or nothing to do; 2 wrong usage or definition; 3 skipped by policy;"
             + " 4 done, but jobs need attention; 75 try again later (database away, wrong"
             + " credentials, missing rights, schema behind); 1 anything else."
