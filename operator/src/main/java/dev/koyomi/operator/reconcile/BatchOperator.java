@@ -17,6 +17,7 @@ import io.javaoperatorsdk.operator.processing.event.ResourceID;
 import io.javaoperatorsdk.operator.processing.event.source.EventSource;
 import io.javaoperatorsdk.operator.processing.event.source.inbound.SimpleInboundEventSource;
 import io.javaoperatorsdk.operator.processing.retry.GenericRetry;
+import io.javaoperatorsdk.operator.processing.retry.Retry;
 import java.time.Duration;
 import java.time.InstantSource;
 import java.util.ArrayList;
@@ -92,18 +93,21 @@ public final class BatchOperator implements AutoCloseable {
         .withName("batchschedule")
         .withFieldManager(Applier.FIELD_MANAGER)
         .withReconciliationMaxInterval(LONGEST_RETRY)
-        // The framework's own default gives up after 18 seconds.
-        .withRetry(
-            new GenericRetry()
-                .withoutMaxAttempts()
-                .setInitialInterval(FIRST_RETRY)
-                .setIntervalMultiplier(2)
-                .setMaxInterval(LONGEST_RETRY.toMillis()));
+        .withRetry(retry());
     if (settings.namespaces().isEmpty()) {
       configuration.watchingAllNamespaces();
     } else {
       configuration.settingNamespaces(settings.namespaces());
     }
+  }
+
+  /** For ever: the framework's own default gives up after 18 seconds. */
+  static Retry retry() {
+    return new GenericRetry()
+        .withoutMaxAttempts()
+        .setInitialInterval(FIRST_RETRY)
+        .setIntervalMultiplier(2)
+        .setMaxInterval(LONGEST_RETRY.toMillis());
   }
 
   private List<EventSource<?, BatchSchedule>> eventSources(

@@ -6,7 +6,10 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
 final class CanonicalQuantityTest {
-  /** The right column is what a real API server stored; CanonicalOnApiServerTest asks it again. */
+  /**
+   * The right column is what a real API server stored; ObjectsOnApiServerTest compares whole
+   * objects.
+   */
   @ParameterizedTest
   @CsvSource({
     "1000m, 1",
