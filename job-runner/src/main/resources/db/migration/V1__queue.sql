@@ -332,17 +332,19 @@ begin
 end $$;
 comment on function koyomi.fail_job is 'Records a failed attempt and advances past it; without p_retry_after the job needs a person (p_kind Dead or Parked).';
 
-create function koyomi.give_back(p_slice bigint, p_lease bigint) returns void
+create function koyomi.give_back(p_lease bigint) returns bigint
   language plpgsql as $$
 declare
   v_slice koyomi.slice;
 begin
-  select * into v_slice from koyomi.slice where id = p_slice and lease = p_lease for update;
+  select * into v_slice from koyomi.slice where lease = p_lease for update;
   if found then
     perform koyomi.log_work(v_slice);
-    update koyomi.slice set lease = null, worker_id = null, leased_at = null, started = position where id = p_slice;
+    update koyomi.slice set lease = null, worker_id = null, leased_at = null, started = position where id = v_slice.id;
   end if;
+  return v_slice.run_id;
 end $$;
+comment on function koyomi.give_back is 'Frees what is held under a lease, at its cursor; the run that it is of, or null when nothing is held.';
 
 -- Retries, closing ---------------------------------------------------------------------------------------------
 
@@ -518,16 +520,18 @@ begin
   update koyomi.meta set beat = beat + 1, beat_at = koyomi.now()
     where beat_at <= koyomi.now() - interval '5 seconds'
       and (exists (select from koyomi.slice where lease is not null) or exists (select from koyomi.run where state = 'Selecting'));
-  -- Nothing below waits for a lock, so that this function can be part of no deadlock: what is locked now is done next time.
+  -- Nothing below waits for a row of the queue, so that this function can be part of no deadlock: what is locked now is done next time.
   update koyomi.worker set lost_at = koyomi.now()
     where id in (select w.id from koyomi.worker w, koyomi.meta m
                  where w.stopped_at is null and w.lost_at is null and m.beat - w.beat_seen >= 6
                  for update of w skip locked);
   for v_slice in
     select s.* from koyomi.slice s
+      join koyomi.run r on r.id = s.run_id
       where s.lease is not null
         and not exists (select from koyomi.worker w where w.id = s.worker_id and w.stopped_at is null and w.lost_at is null)
       for update of s skip locked
+      for key share of r skip locked  -- which log_work would wait for
   loop
     perform koyomi.log_work(v_slice);
     update koyomi.slice set lease = null, worker_id = null, leased_at = null, started = position where id = v_slice.id;

@@ -3,10 +3,14 @@ package dev.koyomi.runner.db;
 import java.sql.SQLException;
 import java.sql.SQLTransientConnectionException;
 import java.util.Optional;
+import java.util.regex.Pattern;
 import java.util.stream.Stream;
 
 /** An error of the database, sorted by who can mend it, with a sentence for that person. */
 public sealed interface Fault {
+  /** A name in the queue's schema, or the schema itself, as the server's sentences quote it. */
+  Pattern QUEUE = Pattern.compile("relation \"koyomi\\.|schema \"koyomi\"");
+
   String sentence();
 
   /** The same will work once somebody has mended the database or the way to it. */
@@ -63,7 +67,7 @@ public sealed interface Fault {
     if (state.equals("42501")) {
       return new TryAgain("The database user lacks a right: %s Grant it.".formatted(words));
     }
-    if (SchemaState.MISSING.contains(state) && words.contains("koyomi")) {
+    if (SchemaState.MISSING.contains(state) && QUEUE.matcher(words).find()) {
       return new TryAgain(new SchemaState.Behind(0).sentence());
     }
     return new Definition(words);

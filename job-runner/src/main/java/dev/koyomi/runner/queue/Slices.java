@@ -1,9 +1,12 @@
 package dev.koyomi.runner.queue;
 
+import com.fasterxml.jackson.core.JsonFactory;
 import com.fasterxml.jackson.core.JsonProcessingException;
+import com.fasterxml.jackson.core.StreamReadConstraints;
 import com.fasterxml.jackson.databind.DeserializationFeature;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
+import com.fasterxml.jackson.databind.cfg.JsonNodeFeature;
 import com.fasterxml.jackson.databind.json.JsonMapper;
 import java.sql.Array;
 import java.sql.Connection;
@@ -16,7 +19,6 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
-import java.util.random.RandomGenerator;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -25,14 +27,21 @@ import org.jspecify.annotations.Nullable;
  */
 public final class Slices {
   // Numbers keep their digits: a numeric payload column must reach the Unit as it left the trigger.
+  // What PostgreSQL could store is not refused for its size here.
   private static final ObjectMapper JSON =
-      JsonMapper.builder().enable(DeserializationFeature.USE_BIG_DECIMAL_FOR_FLOATS).build();
-
-  private final RandomGenerator random;
-
-  public Slices(RandomGenerator random) {
-    this.random = random;
-  }
+      JsonMapper.builder(
+              JsonFactory.builder()
+                  .streamReadConstraints(
+                      StreamReadConstraints.builder()
+                          .maxNestingDepth(Integer.MAX_VALUE)
+                          .maxNumberLength(Integer.MAX_VALUE)
+                          .maxStringLength(Integer.MAX_VALUE)
+                          .maxNameLength(Integer.MAX_VALUE)
+                          .build())
+                  .build())
+          .enable(DeserializationFeature.USE_BIG_DECIMAL_FOR_FLOATS)
+          .disable(JsonNodeFeature.STRIP_TRAILING_BIGDECIMAL_ZEROES)
+          .build();
 
   /**
    * Leases the oldest ready slice of a batch whose number is not below the mark.
@@ -41,10 +50,12 @@ public final class Slices {
    * lease any more; it is not touched while nothing is ready, so that an idle worker writes
    * nothing. The choice is kept in a MATERIALIZED CTE: otherwise the planner may run it more than
    * once.
+   *
+   * @param lease a random number of the caller's, who must give it back when it does not hear what
+   *     became of it: the server may have leased a slice and the answer be lost
    */
-  public Optional<LeasedSlice> lease(Connection connection, int batchId, long worker, long mark)
-      throws SQLException {
-    long lease = random.nextLong();
+  public Optional<LeasedSlice> lease(
+      Connection connection, int batchId, long worker, long lease, long mark) throws SQLException {
     try (PreparedStatement statement =
         connection.prepareStatement(
             """
@@ -126,15 +137,17 @@ public final class Slices {
   }
 
   /**
-   * Hands the jobs that were not worked back to the queue; nothing happens when the lease is no
-   * longer ours.
+   * Hands the jobs that were not worked back to the queue.
+   *
+   * @return the run that they are of; empty when nothing is held under the lease (any more)
    */
-  public void giveBack(Connection connection, LeasedSlice slice) throws SQLException {
-    try (PreparedStatement statement =
-        connection.prepareStatement("select koyomi.give_back(?, ?)")) {
-      statement.setLong(1, slice.id());
-      statement.setLong(2, slice.lease());
-      statement.execute();
+  public Optional<Long> giveBack(Connection connection, long lease) throws SQLException {
+    try (PreparedStatement statement = connection.prepareStatement("select koyomi.give_back(?)")) {
+      statement.setLong(1, lease);
+      try (ResultSet row = statement.executeQuery()) {
+        row.next();
+        return Optional.ofNullable(row.getObject(1, Long.class));
+      }
     }
   }
 

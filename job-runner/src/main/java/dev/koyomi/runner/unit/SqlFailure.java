@@ -36,9 +36,10 @@ final class SqlFailure {
     return state(e).equals("25006");
   }
 
-  static Ending.Failed ending(SQLException e, Duration timeout) {
+  static Ending.Failed ending(SQLException e, Duration timeout, long nanosTaken) {
     String state = state(e);
-    if (state.equals(QUERY_CANCELED)) {
+    // Sooner, it was a person who cancelled the statement.
+    if (state.equals(QUERY_CANCELED) && nanosTaken >= timeout.toNanos()) {
       return tooSlow(timeout);
     }
     if (state.equals(Slices.UNIT_COMMITTED)) {

@@ -36,8 +36,9 @@ public final class UnitTransaction {
    */
   public Ending run(Connection connection, LeasedSlice slice, int at) {
     for (int attempt = 1; ; attempt++) {
+      long begin = nanoTime.getAsLong();
       try {
-        return attempt(connection, slice, at);
+        return attempt(connection, slice, at, begin);
       } catch (SQLException e) {
         @Nullable SQLException rollbackProblem = rollback(connection);
         if (rollbackProblem != null || SqlFailure.readOnlyServer(e)) {
@@ -47,14 +48,14 @@ public final class UnitTransaction {
           return new Ending.Fenced();
         }
         if (!SqlFailure.collision(e) || attempt > TRIES_IN_PLACE) {
-          return SqlFailure.ending(e, timeout);
+          return SqlFailure.ending(e, timeout, nanoTime.getAsLong() - begin);
         }
       }
     }
   }
 
-  private Ending attempt(Connection connection, LeasedSlice slice, int at) throws SQLException {
-    long begin = nanoTime.getAsLong();
+  private Ending attempt(Connection connection, LeasedSlice slice, int at, long begin)
+      throws SQLException {
     connection.setAutoCommit(false);
     JsonNode payload = slice.payload(at);
     Unit.Outcome outcome = unit.run(GuardedConnection.of(connection), slice.lease(), payload);

@@ -12,6 +12,7 @@ import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.LongSupplier;
+import java.util.random.RandomGenerator;
 import javax.sql.DataSource;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
@@ -37,6 +38,7 @@ final class Slot implements Runnable {
   record Shared(
       DataSource database,
       Slices slices,
+      RandomGenerator random,
       int batchId,
       Membership membership,
       Execution execution,
@@ -53,7 +55,14 @@ final class Slot implements Runnable {
   private volatile boolean waiting;
 
   private final LowWaterMark mark = new LowWaterMark();
-  private @Nullable LeasedSlice unsettled;
+  private @Nullable Held held;
+
+  /**
+   * What this slot has or may have leased.
+   *
+   * @param run empty until the answer to the lease has come
+   */
+  private record Held(long lease, Optional<Long> run) {}
 
   Slot(Shared shared) {
     this.shared = shared;
@@ -144,11 +153,15 @@ final class Slot implements Runnable {
   }
 
   private Optional<LeasedSlice> lease(Connection connection, long from) throws SQLException {
-    return shared.slices.lease(connection, shared.batchId, shared.membership.id(), from);
+    long lease = shared.random.nextLong();
+    held = new Held(lease, Optional.empty());
+    Optional<LeasedSlice> slice =
+        shared.slices.lease(connection, shared.batchId, shared.membership.id(), lease, from);
+    held = slice.map(leased -> new Held(lease, Optional.of(leased.run()))).orElse(null);
+    return slice;
   }
 
   private void work(Connection connection, LeasedSlice slice) throws SQLException {
-    unsettled = slice;
     for (int at = slice.position(); at < slice.stop(); at++) {
       if (shared.lookout.closed()) {
         settle(connection);
@@ -165,7 +178,7 @@ final class Slot implements Runnable {
         case Ending.Disconnected(SQLException cause) -> throw cause;
       }
     }
-    unsettled = null;
+    held = null;
     connection.setAutoCommit(true);
     shared.slices.finish(connection, slice.run());
   }
@@ -175,13 +188,17 @@ final class Slot implements Runnable {
    * nothing when it holds nothing.
    */
   private void settle(Connection connection) throws SQLException {
-    @Nullable LeasedSlice held = unsettled;
-    if (held != null) {
-      connection.setAutoCommit(true);
-      shared.slices.giveBack(connection, held);
-      shared.slices.finish(connection, held.run());
-      unsettled = null;
+    @Nullable Held unsettled = held;
+    if (unsettled == null) {
+      return;
     }
+    connection.setAutoCommit(true);
+    Optional<Long> givenBack = shared.slices.giveBack(connection, unsettled.lease);
+    Optional<Long> run = unsettled.run.or(() -> givenBack);
+    if (run.isPresent()) {
+      shared.slices.finish(connection, run.get());
+    }
+    held = null;
   }
 
   private void move() {

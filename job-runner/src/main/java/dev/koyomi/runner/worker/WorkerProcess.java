@@ -52,12 +52,15 @@ public final class WorkerProcess implements AutoCloseable {
     this.nanoTime = nanoTime;
     Jdbi jdbi = Jdbi.create(database);
     RandomGenerator random = new java.security.SecureRandom();
-    Slices slices = new Slices(random);
+    Slices slices = new Slices();
     this.membership = new Membership(new Workers(jdbi), pod, batchId);
     this.beat = new Beat(jdbi, membership::beat);
     Execution execution =
         new Execution(
-            new UnitTransaction(new SqlUnit(plan.unit().sql()), plan.unit().timeout(), nanoTime),
+            new UnitTransaction(
+                new SqlUnit(plan.unit().sql(), plan.unit().timeout()),
+                plan.unit().timeout(),
+                nanoTime),
             slices,
             plan.retry(),
             random);
@@ -65,6 +68,7 @@ public final class WorkerProcess implements AutoCloseable {
         new Slot.Shared(
             database,
             slices,
+            random,
             batchId,
             membership,
             execution,

@@ -59,6 +59,7 @@ class FaultTest {
 
   @Test
   void takesAMissingQueueForASchemaThatIsBehind() {
+    assertThat(fault("select * from koyomi_invoice")).isInstanceOf(Fault.Definition.class);
     assertThat(fault("select * from koyomi.no_such_table"))
         .isEqualTo(
             new Fault.TryAgain(

@@ -24,7 +24,8 @@ final class FenceDbTest {
   private Billing billing;
   private Connection connection;
   private Workers workers;
-  private final Slices slices = new Slices(new SecureRandom());
+  private final Slices slices = new Slices();
+  private final SecureRandom random = new SecureRandom();
 
   @BeforeEach
   void dispatchTenJobs() throws Exception {
@@ -42,7 +43,7 @@ final class FenceDbTest {
 
   private LeasedSlice lease(long worker) throws SQLException {
     connection.setAutoCommit(true);
-    return slices.lease(connection, billing.batchId(), worker, 0).orElseThrow();
+    return slices.lease(connection, billing.batchId(), worker, random.nextLong(), 0).orElseThrow();
   }
 
   private long worker() {
@@ -51,7 +52,7 @@ final class FenceDbTest {
 
   private Ending work(LeasedSlice slice, int at) {
     return new UnitTransaction(
-            new SqlUnit(billing.plan().unit().sql()),
+            new SqlUnit(billing.plan().unit().sql(), billing.plan().unit().timeout()),
             billing.plan().unit().timeout(),
             System::nanoTime)
         .run(connection, slice, at);
@@ -184,7 +185,9 @@ final class FenceDbTest {
               open.createStatement()
                   .executeUpdate(
                       "update koyomi.worker set lost_at = koyomi.now() where id = " + worker));
-      var lease = leaser.blocked(waiting -> slices.lease(waiting, billing.batchId(), worker, 0));
+      var lease =
+          leaser.blocked(
+              waiting -> slices.lease(waiting, billing.batchId(), worker, random.nextLong(), 0));
       sweeper.commit();
 
       assertThat(Rival.outcome(lease)).isEmpty();

@@ -25,7 +25,8 @@ final class UpkeepDbTest {
   private static final Duration BEAT = Duration.ofSeconds(5);
   private static final JobFailure FAILURE = new JobFailure("X", "broken", JobFailure.Kind.Dead);
 
-  private final Slices slices = new Slices(new SecureRandom());
+  private final Slices slices = new Slices();
+  private final SecureRandom random = new SecureRandom();
   private Billing billing;
   private Workers workers;
   private TestClock clock;
@@ -60,7 +61,8 @@ final class UpkeepDbTest {
   }
 
   private LeasedSlice lease(long worker) throws SQLException {
-    return connected(connection -> slices.lease(connection, billing.batchId(), worker, 0))
+    return connected(
+            connection -> slices.lease(connection, billing.batchId(), worker, random.nextLong(), 0))
         .orElseThrow();
   }
 
@@ -139,7 +141,9 @@ final class UpkeepDbTest {
 
     assertThat(workers.heartbeat(worker)).isFalse();
     Optional<LeasedSlice> lease =
-        connected(connection -> slices.lease(connection, billing.batchId(), worker, 0));
+        connected(
+            connection ->
+                slices.lease(connection, billing.batchId(), worker, random.nextLong(), 0));
     assertThat(lease).isEmpty();
   }
 
@@ -352,7 +356,7 @@ final class UpkeepDbTest {
     fail(slice, 0, null);
     connected(
         connection -> {
-          slices.giveBack(connection, slice);
+          slices.giveBack(connection, slice.lease());
           return 0;
         });
 
@@ -372,7 +376,9 @@ final class UpkeepDbTest {
 
     LeasedSlice retry =
         connected(
-                connection -> slices.lease(connection, billing.batchId(), worker(), slice.id() + 2))
+                connection ->
+                    slices.lease(
+                        connection, billing.batchId(), worker(), random.nextLong(), slice.id() + 2))
             .orElseThrow();
     assertThat(retry.attempt()).isEqualTo(2);
     assertThat(retry.countedAttempt()).isEqualTo(1);

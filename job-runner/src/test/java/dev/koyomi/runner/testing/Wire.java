@@ -4,8 +4,14 @@ import java.io.IOException;
 import java.net.InetAddress;
 import java.net.ServerSocket;
 import java.net.Socket;
+import java.nio.charset.StandardCharsets;
+import java.util.Arrays;
+import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.concurrent.atomic.AtomicReference;
+import java.util.function.Predicate;
 
 /** The network between a client and the database, which a test can cut. */
 public final class Wire implements AutoCloseable {
@@ -13,6 +19,7 @@ public final class Wire implements AutoCloseable {
   private final int databasePort;
   private final Set<Socket> open = ConcurrentHashMap.newKeySet();
   private volatile boolean cut;
+  private final AtomicReference<Optional<String>> losing = new AtomicReference<>(Optional.empty());
 
   public Wire(int databasePort) throws IOException {
     this.databasePort = databasePort;
@@ -34,6 +41,14 @@ public final class Wire implements AutoCloseable {
     cut = false;
   }
 
+  /**
+   * The server hears and carries out the next request with this text in it; its answer is lost with
+   * the connection.
+   */
+  public void loseAnswerTo(String text) {
+    losing.set(Optional.of(text));
+  }
+
   private void accept() {
     while (!entrance.isClosed()) {
       try {
@@ -45,17 +60,38 @@ public final class Wire implements AutoCloseable {
         Socket server = new Socket(InetAddress.getLoopbackAddress(), databasePort);
         open.add(client);
         open.add(server);
-        Thread.ofVirtual().start(() -> carry(client, server));
-        Thread.ofVirtual().start(() -> carry(server, client));
+        AtomicBoolean deaf = new AtomicBoolean();
+        Thread.ofVirtual().start(() -> carry(client, server, bytes -> heard(bytes, deaf)));
+        Thread.ofVirtual().start(() -> carry(server, client, _ -> !deaf.get()));
       } catch (IOException e) {
         // The entrance was closed, or one connection did not come about: its client sees that.
       }
     }
   }
 
-  private void carry(Socket from, Socket to) {
+  /** Notes that the answer to these bytes is to be lost; they themselves get through. */
+  private boolean heard(byte[] bytes, AtomicBoolean deaf) {
+    Optional<String> text = losing.get();
+    if (text.isPresent()
+        && new String(bytes, StandardCharsets.ISO_8859_1).contains(text.get())
+        && losing.compareAndSet(text, Optional.empty())) {
+      deaf.set(true);
+    }
+    return true;
+  }
+
+  private void carry(Socket from, Socket to, Predicate<byte[]> passes) {
     try {
-      from.getInputStream().transferTo(to.getOutputStream());
+      byte[] buffer = new byte[1 << 16];
+      int length = from.getInputStream().read(buffer);
+      while (length >= 0) {
+        byte[] bytes = Arrays.copyOf(buffer, length);
+        if (!passes.test(bytes)) {
+          return;
+        }
+        to.getOutputStream().write(bytes);
+        length = from.getInputStream().read(buffer);
+      }
     } catch (IOException e) {
       // Cut, or closed by one side: the other side learns it below.
     } finally {

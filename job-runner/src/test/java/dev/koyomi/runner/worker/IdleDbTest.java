@@ -20,11 +20,13 @@ final class IdleDbTest {
   void leasesAndSweepsWithoutATransactionIdWhenNothingIsReady() throws Exception {
     Billing billing = Billing.with(DATABASE, 1);
     long worker = new Workers(DATABASE.jdbi()).join("pod", Workers.Kind.Worker, billing.batchId());
-    Slices slices = new Slices(new SecureRandom());
+    Slices slices = new Slices();
+    SecureRandom random = new SecureRandom();
     try (Connection connection = DATABASE.dataSource().getConnection()) {
       connection.setAutoCommit(false);
 
-      assertThat(slices.lease(connection, billing.batchId(), worker, 0)).isEmpty();
+      assertThat(slices.lease(connection, billing.batchId(), worker, random.nextLong(), 0))
+          .isEmpty();
       assertThat(slices.untilNextDue(connection, billing.batchId())).isEmpty();
       connection.createStatement().execute("select koyomi.sweep()");
 

@@ -18,6 +18,7 @@ import java.net.URI;
 import java.time.Duration;
 import java.util.List;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.extension.RegisterExtension;
 import org.slf4j.LoggerFactory;
 
@@ -54,14 +55,7 @@ final class OutageDbTest {
     log.start();
     try (Wire wire = new Wire(port());
         Database database = Database.pooled(over(wire), "koyomi work", 6, Duration.ofSeconds(5));
-        WorkerProcess worker =
-            new WorkerProcess(
-                database.dataSource(),
-                billing.plan(),
-                billing.batchId(),
-                "pod",
-                EndRule.Drained,
-                System::nanoTime)) {
+        WorkerProcess worker = worker(billing, database)) {
       worker.start();
       awaitInvoices(billing, 100);
       wire.cut();
@@ -84,6 +78,34 @@ final class OutageDbTest {
     assertThat(List.copyOf(log.list).stream().map(ILoggingEvent::getFormattedMessage))
         .containsExactly(
             "the database is away; waiting for it, no attempt is counted", "the database is back");
+  }
+
+  /** The server has leased it; the worker lives on, so nobody else would ever take it back. */
+  @Test
+  @Timeout(60)
+  void aSliceWhoseLeaseWasNotHeardOfIsGivenBack() throws Exception {
+    Billing billing = Billing.with(DATABASE, 10);
+    billing.fire();
+    try (Wire wire = new Wire(port());
+        Database database = Database.pooled(over(wire), "koyomi work", 6, Duration.ofSeconds(5));
+        WorkerProcess worker = worker(billing, database)) {
+      wire.loseAnswerTo("set lease =");
+      worker.start();
+      worker.awaitEnd();
+    }
+
+    assertThat(billing.run()).isEqualTo("Succeeded 10/10/0/0");
+    assertThat(billing.count("select count(*) from koyomi.failure")).isZero();
+  }
+
+  private static WorkerProcess worker(Billing billing, Database database) {
+    return new WorkerProcess(
+        database.dataSource(),
+        billing.plan(),
+        billing.batchId(),
+        "pod",
+        EndRule.Drained,
+        System::nanoTime);
   }
 
   @Test

@@ -110,6 +110,67 @@ final class WorkerDbTest {
     assertThat(billing.count("select count(*) from invoice")).isZero();
   }
 
+  /** Each of its statements is short enough. */
+  @Test
+  void limitsTheTimeOfAllStatementsOfAUnitTogether() throws Exception {
+    Billing billing =
+        Billing.with(
+            DATABASE,
+            1,
+            Billing.manifest(
+                    "WHERE id = :subscriptionId",
+                    "WHERE id = :subscriptionId; SELECT pg_sleep(0.8); SELECT pg_sleep(0.8);"
+                        + " SELECT pg_sleep(100) WHERE false")
+                .replace("timeout: 10s", "timeout: 1s"));
+
+    billing.fire();
+    billing.drain();
+
+    assertThat(billing.text("select error_class from koyomi.dead")).isEqualTo("Timeout");
+    assertThat(billing.count("select count(*) from invoice")).isZero();
+  }
+
+  @Test
+  void countsAUnitAsDoneWhoseLastCommandCountsNoRows() throws Exception {
+    Billing billing =
+        Billing.with(
+            DATABASE,
+            2,
+            Billing.manifest(
+                "WHERE id = :subscriptionId", "WHERE id = :subscriptionId; NOTIFY invoices"));
+
+    billing.fire();
+    billing.drain();
+
+    assertThat(billing.run()).isEqualTo("Succeeded 2/2/0/0");
+  }
+
+  @Test
+  void handsNumbersToTheUnitDigitByDigit() throws Exception {
+    Billing billing =
+        Billing.with(
+            DATABASE,
+            1,
+            Billing.manifest(
+                    "id AS \"subscriptionId\"",
+                    "id AS \"subscriptionId\", 100.00 AS a, 1.10 AS b, 0.0000001 AS c,"
+                        + " 12345678901234567890.5 AS d")
+                .replace(
+                    "WHERE id = :subscriptionId",
+                    "WHERE id = :subscriptionId; INSERT INTO note VALUES (:a || ' ' || :b || ' ' ||"
+                        + " :c || ' ' || :d)"));
+    DATABASE
+        .jdbi()
+        .useHandle(
+            handle -> handle.execute("drop table if exists note; create table note (text text)"));
+
+    billing.fire();
+    billing.drain();
+
+    assertThat(billing.text("select text from note"))
+        .isEqualTo("100.00 1.10 0.0000001 12345678901234567890.5");
+  }
+
   @Test
   void setsAJobAsideWhosePayloadLacksAParameterWithoutTryingAgain() throws Exception {
     Billing billing = Billing.with(DATABASE, 2);
