@@ -53,7 +53,8 @@ final class Enqueue {
             LocalPostgres.start(
                 Path.of("target", "postgres"), new LocalPostgres.Options(true, true, Map.of()));
         Database database =
-            Database.pooled(postgres.address(), "bench", 4, Duration.ofSeconds(10));
+            Database.pooled(
+                postgres.address(), "bench", 4, Duration.ofSeconds(10), Duration.ofMinutes(10));
         Database superuser = Database.direct(postgres.superuser(), "bench")) {
       new Migration(database).run();
       new Enqueue(database, superuser, planned()).run();

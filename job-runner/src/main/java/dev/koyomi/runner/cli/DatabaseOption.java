@@ -38,12 +38,6 @@ final class DatabaseOption {
     };
   }
 
-  /** Whether this is about the local database. */
-  boolean isLocal(Surroundings surroundings) {
-    return DatabaseSettings.of(Optional.ofNullable(url), surroundings.environment())
-        instanceof DatabaseSettings.NotGiven;
-  }
-
   private static Opened openLocal(Surroundings surroundings, LocalPostgres.Options options) {
     if (!LocalPostgres.exists(surroundings.folder())) {
       throw new CommandProblem(

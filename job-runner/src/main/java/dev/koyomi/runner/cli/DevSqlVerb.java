@@ -4,8 +4,6 @@ import dev.koyomi.runner.db.Database;
 import dev.koyomi.runner.db.Fault;
 import dev.koyomi.runner.dev.LocalPostgres;
 import dev.koyomi.runner.dev.SqlFile;
-import java.io.IOException;
-import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.sql.Connection;
 import java.sql.SQLException;
@@ -27,8 +25,8 @@ final class DevSqlVerb implements Callable<Integer> {
   }
 
   @Override
-  public Integer call() throws IOException, SQLException {
-    SqlFile sql = read();
+  public Integer call() throws SQLException {
+    SqlFile sql = new SqlFile(file, TextFile.read(file));
     if (!LocalPostgres.exists(surroundings.folder())) {
       throw new CommandProblem(
           ExitCode.WRONG,
@@ -47,14 +45,6 @@ final class DevSqlVerb implements Callable<Integer> {
           ExitCode.WRONG,
           "%s: %s Nothing of it was kept."
               .formatted(file, Fault.of(failed).map(Fault::sentence).orElse(failed.toString())));
-    }
-  }
-
-  private SqlFile read() throws IOException {
-    try {
-      return SqlFile.read(file);
-    } catch (NoSuchFileException missing) {
-      throw new CommandProblem(ExitCode.WRONG, "There is no file %s.".formatted(file));
     }
   }
 

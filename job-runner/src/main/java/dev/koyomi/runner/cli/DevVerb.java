@@ -3,6 +3,7 @@ package dev.koyomi.runner.cli;
 import dev.koyomi.crds.plan.Plan;
 import dev.koyomi.crds.plan.Planned;
 import dev.koyomi.runner.db.Database;
+import dev.koyomi.runner.db.Fault;
 import dev.koyomi.runner.db.Migration;
 import dev.koyomi.runner.dev.BatchFolder;
 import dev.koyomi.runner.dev.LocalPostgres;
@@ -16,6 +17,7 @@ import java.sql.SQLException;
 import java.time.Duration;
 import java.time.LocalDate;
 import java.util.ArrayList;
+import java.util.Collections;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -86,7 +88,9 @@ final class DevVerb implements Callable<Integer> {
                 postgres.address(),
                 "koyomi dev",
                 batch.plan().workers().concurrency() + LocalRun.MORE_CONNECTIONS,
-                PATIENCE);
+                PATIENCE,
+                Collections.max(
+                    List.of(batch.plan().trigger().timeout(), batch.plan().unit().timeout())));
         Stop stop = Stop.install()) {
       stop.closeAtStop(postgres);
       stop.closeAtStop(database);
@@ -146,7 +150,7 @@ final class DevVerb implements Callable<Integer> {
     List<String> applied = new ArrayList<>();
     try (Connection connection = database.dataSource().getConnection()) {
       for (Path file : folder.sql()) {
-        if (SqlFile.read(file).runOnce(connection)) {
+        if (runOnce(connection, file)) {
           applied.add(file.toString());
         }
       }
@@ -159,6 +163,17 @@ final class DevVerb implements Callable<Integer> {
     Migration.Outcome migrated = new Migration(database).run();
     if (!(migrated instanceof Migration.Outcome.UpToDate)) {
       screen.line(MigrateVerb.done(migrated));
+    }
+  }
+
+  private static boolean runOnce(Connection connection, Path file) {
+    try {
+      return new SqlFile(file, TextFile.read(file)).runOnce(connection);
+    } catch (SQLException failed) {
+      throw new CommandProblem(
+          ExitCode.WRONG,
+          "%s: %s Nothing of it was kept. A file that was changed is run again as a whole: mend it, or begin with an empty database, with --fresh."
+              .formatted(file, Fault.of(failed).map(Fault::sentence).orElse(failed.toString())));
     }
   }
 

@@ -20,6 +20,7 @@ final class FailedListVerb implements Callable<Integer> {
 
   @Option(
       names = "--limit",
+      converter = AtLeastOne.class,
       paramLabel = "N",
       defaultValue = "100",
       description = "At most so many. Default: ${DEFAULT-VALUE}.")

@@ -28,7 +28,6 @@ import picocli.CommandLine.Mixin;
     })
 final class FailedRetryVerb implements Callable<Integer> {
   private static final Duration PATIENCE = Duration.ofSeconds(30);
-  private static final int RUNS_LOOKED_AT = 1000;
 
   private final Surroundings surroundings;
   private final Screen screen;
@@ -50,7 +49,7 @@ final class FailedRetryVerb implements Callable<Integer> {
         Database database = Database.direct(opened.address(), "koyomi failed retry");
         Stop stop = Stop.install()) {
       History.Filter filter = choice.filter(database);
-      List<RunRow> runs = runs(new History(database.jdbi()), filter);
+      List<RunRow> runs = new History(database.jdbi()).runsInNeed(filter);
       if (runs.isEmpty()) {
         screen.line(choice.nothing());
         return ExitCode.DONE;
@@ -65,21 +64,6 @@ final class FailedRetryVerb implements Callable<Integer> {
         stop.yieldTo();
       }
     }
-  }
-
-  /** The oldest first. */
-  private static List<RunRow> runs(History history, History.Filter filter) {
-    if (history.failed(filter, 1).total() == 0) {
-      return List.of();
-    }
-    return filter
-        .run()
-        .map(id -> history.run(id).stream().toList())
-        .orElseGet(() -> history.runs(filter.batch(), RUNS_LOOKED_AT))
-        .reversed()
-        .stream()
-        .filter(run -> run.dead() > 0)
-        .toList();
   }
 
   private int putBack(Database database, List<RunRow> runs, History.Filter filter) {
@@ -115,7 +99,8 @@ final class FailedRetryVerb implements Callable<Integer> {
             opened.address(),
             "koyomi failed retry",
             batch.plan().workers().concurrency() + LocalRun.MORE_CONNECTIONS,
-            PATIENCE)) {
+            PATIENCE,
+            batch.plan().unit().timeout())) {
       stop.closeAtStop(database);
       History history = new History(database.jdbi());
       LocalRun local = new LocalRun(surroundings, database, batch, stop);

@@ -23,6 +23,7 @@ final class FailedShowVerb implements Callable<Integer> {
 
   @Option(
       names = "--limit",
+      converter = AtLeastOne.class,
       paramLabel = "N",
       defaultValue = "10",
       description = "At most so many. Default: ${DEFAULT-VALUE}.")

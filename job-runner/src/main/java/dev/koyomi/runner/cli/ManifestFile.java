@@ -6,9 +6,6 @@ import dev.koyomi.crds.plan.Manifests;
 import dev.koyomi.crds.plan.Planned;
 import dev.koyomi.crds.plan.Planner;
 import dev.koyomi.crds.plan.Problem;
-import java.io.IOException;
-import java.nio.file.Files;
-import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.util.List;
 
@@ -18,13 +15,7 @@ final class ManifestFile {
 
   /** What became of each document; a file that is no YAML is one document with one problem. */
   static List<Planned> plan(Path file) {
-    try {
-      return planText(Files.readString(file));
-    } catch (NoSuchFileException missing) {
-      throw new CommandProblem(ExitCode.WRONG, "There is no file %s.".formatted(file));
-    } catch (IOException failed) {
-      throw new CommandProblem(ExitCode.OTHER, "%s cannot be read: %s".formatted(file, failed));
-    }
+    return planText(TextFile.read(file));
   }
 
   private static List<Planned> planText(String text) {

@@ -42,6 +42,7 @@ final class RunsVerb implements Callable<Integer> {
 
   @Option(
       names = "--limit",
+      converter = AtLeastOne.class,
       paramLabel = "N",
       defaultValue = "20",
       description = "At most so many. Default: ${DEFAULT-VALUE}.")

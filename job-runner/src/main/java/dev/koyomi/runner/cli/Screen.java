@@ -20,7 +20,6 @@ record Screen(PrintWriter out, PrintWriter err, OptionalInt columns, boolean col
   enum Tone {
     STRONG("1"),
     FAINT("2"),
-    GOOD("32"),
     BAD("31");
 
     private final String code;

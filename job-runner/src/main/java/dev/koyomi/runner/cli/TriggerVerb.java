@@ -63,7 +63,12 @@ final class TriggerVerb implements Callable<Integer> {
     Fired fired = fired(valid);
     try (var opened = option.open(surroundings, LocalPostgres.Options.shared());
         Database database =
-            Database.pooled(opened.address(), "koyomi trigger", CONNECTIONS, PATIENCE)) {
+            Database.pooled(
+                opened.address(),
+                "koyomi trigger",
+                CONNECTIONS,
+                PATIENCE,
+                valid.plan().trigger().timeout())) {
       if (cronJob == null) {
         QueueSchema.require(database);
         registerUnknown(new Batches(database.jdbi()), valid);

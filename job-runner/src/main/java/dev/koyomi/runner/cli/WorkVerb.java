@@ -79,7 +79,8 @@ final class WorkVerb implements Callable<Integer> {
                 opened.address(),
                 "koyomi work",
                 plan.workers().concurrency() + MORE_CONNECTIONS,
-                PATIENCE);
+                PATIENCE,
+                plan.unit().timeout());
         Stop stop = Stop.install()) {
       opened.local().ifPresent(stop::closeAtStop);
       stop.closeAtStop(database);

@@ -11,6 +11,7 @@ import org.postgresql.ds.PGSimpleDataSource;
 /** Connections to one database. */
 public final class Database implements AutoCloseable {
   private static final Duration CONNECT_TIMEOUT = Duration.ofSeconds(10);
+  private static final Duration SILENCE = Duration.ofMinutes(1);
 
   private final DataSource connections;
   private final Runnable closing;
@@ -37,12 +38,19 @@ public final class Database implements AutoCloseable {
    * @param size most connections at a time
    * @param patience how long a caller waits for a connection, new tries included, until it gets an
    *     exception
+   * @param longestStatement a server that is silent for a minute longer than this is taken for gone
    */
   public static Database pooled(
-      DatabaseAddress address, String purpose, int size, Duration patience) {
+      DatabaseAddress address,
+      String purpose,
+      int size,
+      Duration patience,
+      Duration longestStatement) {
+    PGSimpleDataSource source = source(address, purpose);
+    source.setSocketTimeout((int) longestStatement.plus(SILENCE).toSeconds());
     HikariConfig config = new HikariConfig();
     config.setPoolName(purpose);
-    config.setDataSource(source(address, purpose));
+    config.setDataSource(source);
     config.setMaximumPoolSize(size);
     config.setMinimumIdle(0);
     config.setConnectionTimeout(patience.toMillis());
@@ -51,7 +59,7 @@ public final class Database implements AutoCloseable {
     return new Database(pool, pool::close);
   }
 
-  private static DataSource source(DatabaseAddress address, String purpose) {
+  private static PGSimpleDataSource source(DatabaseAddress address, String purpose) {
     PGSimpleDataSource source = new PGSimpleDataSource();
     // Below: defaults that the URL may override, so they come first.
     source.setTcpKeepAlive(true);

@@ -1,8 +1,6 @@
 package dev.koyomi.runner.dev;
 
-import java.io.IOException;
 import java.nio.charset.StandardCharsets;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
@@ -20,10 +18,6 @@ import java.util.Objects;
 /** A file of SQL statements, run as one transaction: all of it or nothing. */
 public record SqlFile(Path path, String text) {
 
-  public static SqlFile read(Path path) throws IOException {
-    return new SqlFile(path, Files.readString(path));
-  }
-
   /** What one statement gave. */
   public sealed interface Result {
     /** Rows of a query, as text. */
@@ -40,10 +34,18 @@ public record SqlFile(Path path, String text) {
 
   /** Runs all statements in one transaction. */
   public List<Result> run(Connection connection) throws SQLException {
+    return inTransaction(connection, () -> execute(connection));
+  }
+
+  private interface Work<T> {
+    T run() throws SQLException;
+  }
+
+  private static <T> T inTransaction(Connection connection, Work<T> work) throws SQLException {
     boolean autoCommit = connection.getAutoCommit();
     connection.setAutoCommit(false);
     try {
-      List<Result> results = execute(connection);
+      T results = work.run();
       connection.commit();
       return results;
     } catch (SQLException failed) {
@@ -70,15 +72,23 @@ public record SqlFile(Path path, String text) {
     if (applied(connection)) {
       return false;
     }
-    run(connection);
+    inTransaction(
+        connection,
+        () -> {
+          execute(connection);
+          return note(connection);
+        });
+    return true;
+  }
+
+  private int note(Connection connection) throws SQLException {
     try (PreparedStatement note =
         connection.prepareStatement(
             "insert into koyomi_dev.applied (path, hash, at) values (?, ?, now())")) {
       note.setString(1, path.toString());
       note.setString(2, hash());
-      note.executeUpdate();
+      return note.executeUpdate();
     }
-    return true;
   }
 
   private boolean applied(Connection connection) throws SQLException {

@@ -8,6 +8,7 @@ import java.time.OffsetDateTime;
 import java.util.List;
 import java.util.Optional;
 import org.jdbi.v3.core.Jdbi;
+import org.jdbi.v3.core.statement.Query;
 import org.jspecify.annotations.Nullable;
 
 /** Reads runs and failed jobs. */
@@ -70,28 +71,52 @@ public final class History {
 
   private record Counted(FailedJob job, long total) {}
 
+  /** The runs of failed jobs, the oldest first. */
+  public List<RunRow> runsInNeed(Filter filter) {
+    return jdbi.withHandle(
+        handle ->
+            meant(
+                    handle.createQuery(
+                        "select * from koyomi.runs where id in (select d.run_id %s) order by id"
+                            .formatted(MEANT)),
+                    filter)
+                .map((row, _) -> run(row))
+                .list());
+  }
+
+  private static Query meant(Query query, Filter filter) {
+    return query
+        .bind("batch", filter.batch().orElse(null))
+        .bind("run", filter.run().orElse(null))
+        .bindArray("keys", String.class, filter.keys());
+  }
+
+  private static final String MEANT =
+      """
+      from koyomi.dead d
+        join koyomi.run r on r.id = d.run_id
+        join koyomi.batch b on b.id = r.batch_id
+        where (cast(:batch as text) is null or b.name = :batch)
+          and (cast(:run as bigint) is null or d.run_id = :run)
+          and (cardinality(cast(:keys as text[])) = 0 or d.key = any (:keys))\
+      """;
+
   /** Failed jobs, those of the newest runs first, in the order in which they were selected. */
   public FailedJobs failed(Filter filter, int limit) {
     List<Counted> found =
         jdbi.withHandle(
             handle ->
-                handle
-                    .createQuery(
-                        """
-                        select d.chunk_id, d.ordinal, d.run_id, b.name as batch, d.key, d.payload::text as payload, d.kind,
-                               d.attempt, d.error_class, d.message, d.at, count(*) over () as total
-                          from koyomi.dead d
-                          join koyomi.run r on r.id = d.run_id
-                          join koyomi.batch b on b.id = r.batch_id
-                          where (cast(:batch as text) is null or b.name = :batch)
-                            and (cast(:run as bigint) is null or d.run_id = :run)
-                            and (cardinality(cast(:keys as text[])) = 0 or d.key = any (:keys))
-                          order by d.run_id desc, d.chunk_id, d.ordinal
-                          limit :limit
-                        """)
-                    .bind("batch", filter.batch().orElse(null))
-                    .bind("run", filter.run().orElse(null))
-                    .bindArray("keys", String.class, filter.keys())
+                meant(
+                        handle.createQuery(
+                            """
+                            select d.chunk_id, d.ordinal, d.run_id, b.name as batch, d.key, d.payload::text as payload, d.kind,
+                                   d.attempt, d.error_class, d.message, d.at, count(*) over () as total
+                            %s
+                            order by d.run_id desc, d.chunk_id, d.ordinal
+                            limit :limit
+                            """
+                                .formatted(MEANT)),
+                        filter)
                     .bind("limit", limit)
                     .map((row, _) -> new Counted(failedJob(row), row.getLong("total")))
                     .list());

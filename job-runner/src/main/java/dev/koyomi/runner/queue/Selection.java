@@ -61,8 +61,9 @@ public final class Selection {
   public Counts select(Connection connection, Plan plan, Map<String, String> values)
       throws SQLException, Refused {
     connection.setAutoCommit(false);
+    boolean committed = false;
     try {
-      setTimeout(connection, plan.trigger().timeout());
+      limitTime(connection, plan.trigger().timeout());
       int maxJobs = plan.trigger().maxJobs();
       ChunkInsert insert =
           ChunkInsert.prepare(connection, plan.trigger(), values, plan.unit().sql().parameters());
@@ -77,11 +78,12 @@ public final class Selection {
       }
       hold(connection);
       connection.commit();
+      committed = true;
       return counts;
-    } catch (SQLException | Refused e) {
-      connection.rollback();
-      throw e;
     } finally {
+      if (!committed) {
+        connection.rollback();
+      }
       connection.setAutoCommit(true);
     }
   }
@@ -127,10 +129,14 @@ public final class Selection {
     }
   }
 
-  private static void setTimeout(Connection connection, Duration timeout) throws SQLException {
+  /** Also of a process that is gone: its successor waits for what it holds. */
+  private static void limitTime(Connection connection, Duration timeout) throws SQLException {
     try (PreparedStatement statement =
-        connection.prepareStatement("select set_config('statement_timeout', ?, true)")) {
+        connection.prepareStatement(
+            "select set_config('statement_timeout', ?, true),"
+                + " set_config('idle_in_transaction_session_timeout', ?, true)")) {
       statement.setString(1, Long.toString(timeout.toMillis()));
+      statement.setString(2, Long.toString(timeout.toMillis()));
       statement.execute();
     }
   }

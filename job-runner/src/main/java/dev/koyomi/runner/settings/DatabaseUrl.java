@@ -16,6 +16,11 @@ import java.util.regex.Pattern;
  * @param password the password in it, if any
  */
 record DatabaseUrl(String jdbcUrl, Optional<String> username, Optional<String> password) {
+  /** A name or an address, with a port where it is not the usual one. */
+  private static final String HOST = "(?:\\[[0-9A-Fa-f:.]+\\]|[^@/?,:\\[\\]]+)(?::[0-9]{1,5})?";
+
+  private static final Pattern PORT = Pattern.compile(":([0-9]+)(?=[,/])");
+
   /**
    * {@code jdbc:postgresql://host:port/name?…}, or {@code postgresql://user:password@host/name}.
    */
@@ -23,17 +28,30 @@ record DatabaseUrl(String jdbcUrl, Optional<String> username, Optional<String> p
       Pattern.compile(
           "(?:jdbc:)?(?:postgresql|postgres)://"
               + "(?:(?<user>[^:@/?]*)(?::(?<password>[^@/?]*))?@)?"
-              + "(?<place>[^@/?]+/[^@/?]+)(?:\\?(?<parameters>.*))?");
+              + "(?<place>%1$s(?:,%1$s)*/[^@/?]+)(?:\\?(?<parameters>.*))?".formatted(HOST));
 
   /** Empty when the text is no such URL. */
   static Optional<DatabaseUrl> parse(String text) {
     Matcher url = SHAPE.matcher(text.strip());
-    if (!url.matches()) {
+    try {
+      return url.matches() && portsExist(url.group("place"))
+          ? Optional.of(of(url))
+          : Optional.empty();
+    } catch (IllegalArgumentException notDecoded) {
       return Optional.empty();
     }
-    Optional<String> username = Optional.ofNullable(url.group("user")).map(DatabaseUrl::decoded);
-    Optional<String> password =
-        Optional.ofNullable(url.group("password")).map(DatabaseUrl::decoded);
+  }
+
+  private static boolean portsExist(String place) {
+    return PORT.matcher(place)
+        .results()
+        .mapToInt(port -> Integer.parseInt(port.group(1)))
+        .allMatch(port -> port >= 1 && port <= 65535);
+  }
+
+  private static DatabaseUrl of(Matcher url) {
+    Optional<String> username = part(url, "user");
+    Optional<String> password = part(url, "password");
     List<String> others = new ArrayList<>();
     String parameters = url.group("parameters");
     for (String parameter : parameters == null ? new String[0] : parameters.split("&")) {
@@ -47,8 +65,12 @@ record DatabaseUrl(String jdbcUrl, Optional<String> username, Optional<String> p
       }
     }
     String tail = others.isEmpty() ? "" : "?" + String.join("&", others);
-    return Optional.of(
-        new DatabaseUrl("jdbc:postgresql://" + url.group("place") + tail, username, password));
+    return new DatabaseUrl("jdbc:postgresql://" + url.group("place") + tail, username, password);
+  }
+
+  /** Before the host a plus is a plus, after the question mark a blank. */
+  private static Optional<String> part(Matcher url, String name) {
+    return Optional.ofNullable(url.group(name)).map(text -> decoded(text.replace("+", "%2B")));
   }
 
   private static String decoded(String text) {

@@ -21,8 +21,11 @@ import java.sql.SQLException;
 import java.time.Duration;
 import java.time.Instant;
 import java.time.LocalDate;
+import java.util.Collections;
+import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.stream.Stream;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -112,9 +115,14 @@ public final class TriggerRun {
   private Firing firing(int batchId, Fired fired) {
     return switch (fired) {
       case Fired.Slot(Instant occurrence, String cronJob) ->
-          firing(batchId, occurrence, "", entryAt(occurrence).or(() -> entryOf(cronJob)), false);
+          firing(
+              batchId,
+              occurrence,
+              "",
+              entriesAt(occurrence).findFirst().or(() -> entryOf(cronJob)),
+              false);
       case Fired.SlotByPerson(Instant occurrence) ->
-          firing(batchId, occurrence, "", entryAt(occurrence), true);
+          firing(batchId, occurrence, "", entriesAt(occurrence).findFirst(), true);
       case Fired.Request(String request, Instant occurrence) ->
           firing(batchId, occurrence, request, Optional.empty(), false);
     };
@@ -137,15 +145,14 @@ public final class TriggerRun {
   /**
    * Entries that fire at the same instant are one run, under the name of the first in the manifest.
    */
-  private Optional<String> entryAt(Instant occurrence) {
+  private Stream<String> entriesAt(Instant occurrence) {
     return plan.entries().stream()
         .filter(
             entry ->
                 Timetable.between(
                         entry.cron(), plan.timeZone(), occurrence.minusSeconds(1), occurrence)
                     .anyMatch(occurrence::equals))
-        .map(Plan.Entry::name)
-        .findFirst();
+        .map(Plan.Entry::name);
   }
 
   private Optional<String> entryOf(String cronJob) {
@@ -157,16 +164,20 @@ public final class TriggerRun {
 
   /**
    * CronJob fires the newest slot of a changed cron at once, also when it lies before the change.
+   * The slot is another entry's too where that one fires at the same instant, and has been for
+   * longer.
    */
   private Optional<String> beforeWatermark(Batches batches, int batchId, Fired.Slot slot) {
-    Optional<Instant> watermark =
-        entryOf(slot.cronJob()).flatMap(entry -> batches.watermark(batchId, entry));
-    if (watermark.isEmpty()) {
+    List<Instant> watermarks =
+        Stream.concat(entryOf(slot.cronJob()).stream(), entriesAt(slot.occurrence()))
+            .flatMap(entry -> batches.watermark(batchId, entry).stream())
+            .toList();
+    if (watermarks.isEmpty()) {
       return Optional.of("the schedule entry of CronJob %s was removed".formatted(slot.cronJob()));
     }
-    return slot.occurrence().isBefore(watermark.get())
-        ? Optional.of(
-            "the slot lies before the schedule was made or changed (%s)".formatted(watermark.get()))
+    Instant first = Collections.min(watermarks);
+    return slot.occurrence().isBefore(first)
+        ? Optional.of("the slot lies before the schedule was made or changed (%s)".formatted(first))
         : Optional.empty();
   }
 
@@ -232,6 +243,16 @@ public final class TriggerRun {
     }
   }
 
+  /** So that it can be read should nobody come after; the connection may be what is broken. */
+  private static void noteIfPossible(
+      Selection selection, Connection connection, String sentence, SQLException cause) {
+    try {
+      selection.note(connection, sentence);
+    } catch (SQLException e) {
+      cause.addSuppressed(e);
+    }
+  }
+
   private static TriggerResult dispatched(
       Opening.Select opened, Selection.Counts counts, boolean failWhenEmpty) {
     RunState state =
@@ -252,7 +273,10 @@ public final class TriggerRun {
           run, new Runs(database.jdbi(), new SecureRandom()).state(run));
     }
     return switch (Fault.of(e).orElse(new Fault.Other(String.valueOf(e.getMessage())))) {
-      case Fault.TryAgain _ -> throw e;
+      case Fault.TryAgain(String sentence) -> {
+        noteIfPossible(selection, connection, sentence, e);
+        throw e;
+      }
       case Fault.Definition(String sentence) -> {
         String message = "spec.trigger.sql: " + sentence;
         selection.fail(connection, "SelectionFailed", message);

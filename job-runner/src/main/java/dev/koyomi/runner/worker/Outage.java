@@ -1,7 +1,7 @@
 package dev.koyomi.runner.worker;
 
+import dev.koyomi.runner.db.Fault;
 import java.time.Duration;
-import java.util.Objects;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -28,9 +28,13 @@ final class Outage {
       return FIRST_WAIT;
     }
     if (failures == 0) {
+      Fault fault = Fault.of(cause).orElseGet(() -> new Fault.Other(cause.toString()));
       LOG.atWarn()
-          .addKeyValue("cause", Objects.requireNonNullElse(cause.getMessage(), cause.toString()))
-          .log("the database is away; waiting for it, no attempt is counted");
+          .addKeyValue("cause", fault.sentence())
+          .log(
+              fault instanceof Fault.TryAgain
+                  ? "the database is away; waiting for it, no attempt is counted"
+                  : "the queue refuses what this worker asks; trying again, no attempt is counted");
     }
     Duration wait = FIRST_WAIT.multipliedBy(1L << Math.min(failures, 10));
     failures++;

@@ -43,6 +43,25 @@ class ExitCodeTest {
   }
 
   @Test
+  void saysWhatIsWrongWithAFile() throws Exception {
+    Path bytes = Files.write(folder.resolve("bytes.yaml"), new byte[] {(byte) 0xff, (byte) 0xfe});
+    Typed aFolder = Typed.on(database.address()).type("validate", folder.toString());
+    assertThat(aFolder.exitCode()).isEqualTo(ExitCode.WRONG);
+    assertThat(aFolder.err())
+        .isEqualTo("koyomi: %s is a folder: give a file in it.\n".formatted(folder));
+    Typed noText = Typed.on(database.address()).type("validate", bytes.toString());
+    assertThat(noText.exitCode()).isEqualTo(ExitCode.WRONG);
+    assertThat(noText.err()).isEqualTo("koyomi: %s is no text in UTF-8.\n".formatted(bytes));
+  }
+
+  @Test
+  void refusesALimitThatShowsNothing() {
+    Typed typed = Typed.on(database.address()).type("runs", "--limit", "-1");
+    assertThat(typed.exitCode()).isEqualTo(ExitCode.WRONG);
+    assertThat(typed.err()).contains("--limit", "'-1' is no number from 1 on");
+  }
+
+  @Test
   void triesAgainWithAWrongPassword() {
     DatabaseAddress right = database.address();
     Typed typed =

@@ -69,6 +69,14 @@ class DatabaseSettingsTest {
   }
 
   @Test
+  void takesSeveralServersAndAPlusInThePasswordAsItIs() {
+    assertThat(
+            DatabaseSettings.of(
+                Optional.of("postgresql://me:a+b%40@one:5432,[::1]:65535,three/app"), Map.of()))
+        .isEqualTo(given("jdbc:postgresql://one:5432,[::1]:65535,three/app", "me", "a+b@"));
+  }
+
+  @Test
   void reportsAllProblemsAtOnce() {
     assertThat(settings(Map.of("KOYOMI_DATABASE_PORT", "70000", "KOYOMI_DATABASE_NAME", "app")))
         .isEqualTo(
@@ -87,7 +95,11 @@ class DatabaseSettingsTest {
     "mysql://host/db",
     "jdbc:postgresql://host",
     "host:5432/db",
-    "postgresql://me:p@ss@host/db"
+    "postgresql://me:p@ss@host/db",
+    "postgresql://me:50%off@host/db",
+    "postgresql://host:abc/db",
+    "postgresql://host:99999/db",
+    "postgresql://host:5432,other:0/db"
   })
   void refusesWhatIsNoPostgresUrlWithoutRepeatingIt(String url) {
     assertThat(DatabaseSettings.of(Optional.of(url), Map.of()))

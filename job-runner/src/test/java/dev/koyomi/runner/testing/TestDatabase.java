@@ -29,7 +29,7 @@ public final class TestDatabase implements BeforeAllCallback, AfterAllCallback {
   @Override
   public void beforeAll(ExtensionContext context) {
     address = TestServer.shared().copy();
-    database = Database.pooled(address, "test", CONNECTIONS, PATIENCE);
+    database = Database.pooled(address, "test", CONNECTIONS, PATIENCE, PATIENCE);
   }
 
   @Override

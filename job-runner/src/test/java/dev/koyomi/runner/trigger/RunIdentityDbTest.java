@@ -2,6 +2,7 @@ package dev.koyomi.runner.trigger;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.koyomi.crds.occurrence.Timetable;
 import dev.koyomi.runner.queue.Batches;
 import dev.koyomi.runner.queue.Firing;
 import dev.koyomi.runner.queue.RunState;
@@ -15,6 +16,7 @@ import java.security.SecureRandom;
 import java.time.Duration;
 import java.time.Instant;
 import java.time.LocalDate;
+import java.time.ZoneOffset;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
@@ -265,6 +267,51 @@ final class RunIdentityDbTest {
     assertThat(billing.text("select state || ' ' || reason from koyomi.runs"))
         .isEqualTo("Skipped BeforeScheduleChange");
     assertThat(billing.count("select count(*) from koyomi.chunk")).isZero();
+  }
+
+  /** The first in the manifest gives the run its name. */
+  @Test
+  void isOneRunWhenTwoEntriesFireAtOneInstant() throws Exception {
+    Billing billing = Billing.with(DATABASE, 5, twoEntries());
+    Instant occurrence = watermarks(billing).plus(Duration.ofDays(1));
+
+    assertThat(billing.trigger().fire(new Fired.Slot(occurrence, "invoices-second")))
+        .isInstanceOf(TriggerResult.Dispatched.class);
+    assertThat(billing.trigger().fire(slot(occurrence)))
+        .isInstanceOf(TriggerResult.AlreadyDispatched.class);
+    assertThat(billing.text("select entry from koyomi.run")).isEqualTo("nightly");
+  }
+
+  /** The CronJob of an entry that was just changed fires a slot that another entry has as well. */
+  @Test
+  void doesNotSkipASlotThatIsAnUnchangedEntrysToo() throws Exception {
+    Billing billing = Billing.with(DATABASE, 5, twoEntries());
+    Instant occurrence = watermarks(billing).plus(Duration.ofDays(1));
+    DATABASE
+        .jdbi()
+        .useHandle(
+            handle ->
+                handle.execute(
+                    "update koyomi.entry set watermark = ? where name = 'second'",
+                    occurrence.plusSeconds(30).atOffset(ZoneOffset.UTC)));
+
+    assertThat(billing.trigger().fire(new Fired.Slot(occurrence, "invoices-second")))
+        .isInstanceOf(TriggerResult.Dispatched.class);
+  }
+
+  private static String twoEntries() {
+    return Billing.manifest(
+        "{name: nightly, cron: \"0 1 * * *\"}",
+        "{name: nightly, cron: \"0 1 * * *\"}, {name: second, cron: \"0 */1 * * *\"}");
+  }
+
+  /** One o'clock in Tokyo at the earliest, at which both entries fire. */
+  private static Instant watermarks(Billing billing) {
+    return Timetable.next(
+            billing.plan().entries().getFirst().cron(),
+            billing.plan().timeZone(),
+            futureSlot(billing, 0))
+        .orElseThrow();
   }
 
   @Test

@@ -179,6 +179,26 @@ final class SelectionDbTest {
     assertThat(chunks(billing)).isZero();
   }
 
+  /** Should nobody come after, the run ends with what was the matter, not with a guess. */
+  @Test
+  void notesTheCauseOfASelectionThatIsToBeTriedAgain() throws Exception {
+    Billing billing = selecting(3, SELECT.replace("WHERE active", "WHERE out_of_space()"));
+    DATABASE
+        .jdbi()
+        .useHandle(
+            handle ->
+                handle.execute(
+                    """
+                    create or replace function out_of_space() returns boolean language plpgsql as $$
+                    begin raise 'the disk is full' using errcode = '53100'; end $$
+                    """));
+
+    assertThat(billing.fire()).isInstanceOf(TriggerResult.TryAgain.class);
+
+    assertThat(billing.text("select state || ', ' || message from koyomi.runs"))
+        .isEqualTo("Selecting, The database is out of resources: the disk is full.");
+  }
+
   /**
    * The old selector wakes up after its takeover, in each of the places where it can have been
    * selection.

@@ -54,7 +54,9 @@ final class OutageDbTest {
     outage.addAppender(log);
     log.start();
     try (Wire wire = new Wire(port());
-        Database database = Database.pooled(over(wire), "koyomi work", 6, Duration.ofSeconds(5));
+        Database database =
+            Database.pooled(
+                over(wire), "koyomi work", 6, Duration.ofSeconds(5), Duration.ofSeconds(10));
         WorkerProcess worker = worker(billing, database)) {
       worker.start();
       awaitInvoices(billing, 100);
@@ -87,7 +89,9 @@ final class OutageDbTest {
     Billing billing = Billing.with(DATABASE, 10);
     billing.fire();
     try (Wire wire = new Wire(port());
-        Database database = Database.pooled(over(wire), "koyomi work", 6, Duration.ofSeconds(5));
+        Database database =
+            Database.pooled(
+                over(wire), "koyomi work", 6, Duration.ofSeconds(5), Duration.ofSeconds(10));
         WorkerProcess worker = worker(billing, database)) {
       wire.loseAnswerTo("set lease =");
       worker.start();
@@ -113,7 +117,8 @@ final class OutageDbTest {
     Billing billing = Billing.with(DATABASE, 10);
     try (Wire wire = new Wire(port());
         Database database =
-            Database.pooled(over(wire), "koyomi trigger", 3, Duration.ofSeconds(5))) {
+            Database.pooled(
+                over(wire), "koyomi trigger", 3, Duration.ofSeconds(5), Duration.ofMinutes(1))) {
       TriggerRun trigger =
           new TriggerRun(
               database,

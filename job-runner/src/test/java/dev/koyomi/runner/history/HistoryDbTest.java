@@ -1,0 +1,44 @@
+package dev.koyomi.runner.history;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import dev.koyomi.runner.testing.Billing;
+import dev.koyomi.runner.testing.TestDatabase;
+import java.util.List;
+import java.util.Optional;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.extension.RegisterExtension;
+
+final class HistoryDbTest {
+  @RegisterExtension static final TestDatabase DATABASE = new TestDatabase();
+
+  @Test
+  void findsTheRunsOfFailedJobsHoweverManyCameAfterThem() throws Exception {
+    Billing billing = Billing.with(DATABASE, 2);
+    DATABASE.jdbi().useHandle(handle -> handle.execute("update subscription set fee = null"));
+    billing.fire();
+    billing.drain();
+    DATABASE
+        .jdbi()
+        .useHandle(
+            handle ->
+                handle.execute(
+                    """
+                    insert into koyomi.run (batch_id, occurrence, logical_date, revision, state, exclusive, select_timeout, created_at, ended_at)
+                      select 1, now() + n * interval '1 minute', '2026-11-02', 'r', 'Skipped', true, '1m', now(), now()
+                        from generate_series(1, 2000) n
+                    """));
+    History history = new History(DATABASE.jdbi());
+
+    assertThat(history.runsInNeed(filter("billing/invoices", List.of())))
+        .extracting(RunRow::id)
+        .containsExactly(1L);
+    assertThat(history.runsInNeed(filter("billing/invoices", List.of("3")))).isEmpty();
+    assertThat(history.runsInNeed(filter("billing/others", List.of()))).isEmpty();
+    assertThat(history.failed(filter("billing/invoices", List.of("2")), 10).total()).isOne();
+  }
+
+  private static History.Filter filter(String batch, List<String> keys) {
+    return new History.Filter(Optional.of(batch), Optional.empty(), keys);
+  }
+}
