@@ -29,7 +29,7 @@ public record Workers(
         @Nullable Integer concurrency,
     @JsonPropertyDescription(
             "Time a stopping pod has to finish its running Units; at least unit.timeout. Becomes"
-                + " terminationGracePeriodSeconds.")
+                + " terminationGracePeriodSeconds, with five seconds more.")
         @Default("60s")
         @Size(max = 40)
         @Nullable String stopWithin) {}

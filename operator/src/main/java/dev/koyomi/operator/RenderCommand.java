@@ -11,6 +11,7 @@ import dev.koyomi.operator.settings.Environment;
 import io.fabric8.kubernetes.api.model.HasMetadata;
 import java.io.IOException;
 import java.io.PrintWriter;
+import java.nio.charset.CharacterCodingException;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
@@ -45,7 +46,7 @@ final class RenderCommand implements Callable<Integer> {
   private String runnerImage = "";
 
   @Override
-  public Integer call() throws IOException {
+  public Integer call() {
     if (runnerImage.isEmpty()) {
       runnerImage = "localhost/koyomi/job-runner:" + OperatorMain.version();
     }
@@ -56,7 +57,7 @@ final class RenderCommand implements Callable<Integer> {
     return good ? ExitCode.OK : ExitCode.USAGE;
   }
 
-  private boolean render(Path file) throws IOException {
+  private boolean render(Path file) {
     PrintWriter problems = spec.commandLine().getErr();
     try {
       boolean good = true;
@@ -73,10 +74,21 @@ final class RenderCommand implements Callable<Integer> {
     } catch (ManifestProblem e) {
       problems.println(file + ": " + e.getMessage());
       return false;
-    } catch (NoSuchFileException e) {
-      problems.println(file + ": there is no such file.");
+    } catch (IOException e) {
+      problems.println(file + ": " + sentence(file, e));
       return false;
     }
+  }
+
+  private static String sentence(Path file, IOException e) {
+    if (Files.isDirectory(file)) {
+      return "that is a folder: give a file in it.";
+    }
+    return switch (e) {
+      case NoSuchFileException _ -> "there is no such file.";
+      case CharacterCodingException _ -> "that is no text in UTF-8.";
+      default -> "it cannot be read: %s".formatted(e.getMessage());
+    };
   }
 
   private void print(Planned.Valid valid) {

@@ -5,6 +5,7 @@ import java.time.Duration;
 import java.time.InstantSource;
 import java.util.HashMap;
 import java.util.Map;
+import java.util.Optional;
 import java.util.function.Consumer;
 import java.util.function.Predicate;
 
@@ -48,6 +49,15 @@ public final class Databases implements AutoCloseable {
     }
     loop.awaitFirstLook();
     return loop.watch();
+  }
+
+  /** The queue that the batch is attached to. */
+  public synchronized Optional<BatchQueue> of(BatchName batch) {
+    return loops.values().stream()
+        .map(QueueLoop::watch)
+        .filter(watch -> watch.batches().contains(batch))
+        .map(BatchQueue.class::cast)
+        .findFirst();
   }
 
   /** The batch has no database now. */

@@ -13,6 +13,11 @@ import dev.koyomi.crds.plan.Plan;
 public record Registration(
     BatchName batch, String incarnation, long generation, boolean suspended, String definition) {
 
+  /** The same of a batch that is suspended. */
+  public Registration paused() {
+    return new Registration(batch, incarnation, generation, true, definition);
+  }
+
   /** The registration of a plan. */
   public static Registration of(Plan plan, Definition definition, String uid) {
     return new Registration(

@@ -32,9 +32,4 @@ public record DesiredObjects(
     all.addAll(triggers);
     return all;
   }
-
-  /** Names of the CronJobs, in the order of the manifest. */
-  public List<String> cronJobNames() {
-    return triggers.stream().map(cronJob -> cronJob.getMetadata().getName()).toList();
-  }
 }

@@ -10,11 +10,15 @@ import io.fabric8.kubernetes.api.model.Probe;
 import io.fabric8.kubernetes.api.model.ProbeBuilder;
 import io.fabric8.kubernetes.api.model.apps.Deployment;
 import io.fabric8.kubernetes.api.model.apps.DeploymentBuilder;
+import java.time.Duration;
 import java.util.List;
 import java.util.Map;
 
 /** The pods that run the Units. */
 final class WorkerDeployment {
+  /** To hand back what was not finished, after the last moment for finishing. */
+  private static final Duration GOODBYE = Duration.ofSeconds(5);
+
   private static final int PROBE_PORT = 8080;
 
   private WorkerDeployment() {}
@@ -52,8 +56,8 @@ final class WorkerDeployment {
             blueprint,
             List.of("work", "--definition", RunnerPod.DEFINITION_FILE),
             RunnerEnvironment.ofWorker(blueprint.plan()));
-    pod.setTerminationGracePeriodSeconds(
-        Math.ceilDiv(blueprint.plan().workers().stopWithin().toMillis(), 1000L));
+    Duration stopping = blueprint.plan().workers().stopWithin().plus(GOODBYE);
+    pod.setTerminationGracePeriodSeconds(Math.ceilDiv(stopping.toMillis(), 1000L));
     Container runner = pod.getContainers().getFirst();
     runner.setPorts(
         List.of(

@@ -56,16 +56,7 @@ final class Course {
 
   Findings follow(BatchSchedule schedule, Instant now) throws InterruptedException {
     return switch (Planner.plan(Manifest.treeOf(schedule))) {
-      case Planned.Invalid(List<Problem> problems) -> {
-        databases.detach(Manifest.nameOf(schedule));
-        yield new Findings(
-            schedule.getMetadata().getGeneration(),
-            new Stage.Stalled("InvalidSpec", sentence(problems)),
-            new Reachability.Unknown("The manifest has problems."),
-            Optional.empty(),
-            liveCronJobs(Manifest.nameOf(schedule)),
-            Optional.empty());
-      }
+      case Planned.Invalid(List<Problem> problems) -> invalid(schedule, problems, now);
       case Planned.Valid valid ->
           follow(
               new Blueprint(
@@ -76,6 +67,26 @@ final class Course {
               schedule,
               now);
     };
+  }
+
+  /** What an earlier, valid manifest brought about goes on, and its status with it. */
+  private Findings invalid(BatchSchedule schedule, List<Problem> problems, Instant now) {
+    BatchName batch = Manifest.nameOf(schedule);
+    List<CronJob> cronJobs = live.of(batch, CronJob.class);
+    Optional<BatchQueue> queue = databases.of(batch);
+    return new Findings(
+        schedule.getMetadata().getGeneration(),
+        new Stage.Stalled(
+            "InvalidSpec",
+            cronJobs.isEmpty()
+                ? sentence(problems)
+                : sentence(problems) + " Until then the batch runs as the manifest before said."),
+        queue
+            .map(attached -> reachability(attached.state()))
+            .orElseGet(() -> new Reachability.Unknown("The manifest has problems.")),
+        NextFiring.of(cronJobs, now),
+        liveCronJobs(batch),
+        queue.flatMap(attached -> attached.observed(batch)));
   }
 
   private Findings follow(Blueprint blueprint, BatchSchedule schedule, Instant now)

@@ -3,6 +3,7 @@ package dev.koyomi.operator.reconcile;
 import dev.koyomi.crds.Database.Migrate;
 import dev.koyomi.crds.SchemaVersion;
 import dev.koyomi.crds.plan.BatchName;
+import dev.koyomi.crds.plan.Plan;
 import dev.koyomi.operator.apply.Applier;
 import dev.koyomi.operator.apply.ForeignObject;
 import dev.koyomi.operator.apply.LiveObjects;
@@ -17,6 +18,7 @@ import dev.koyomi.operator.status.Rollout;
 import dev.koyomi.operator.status.Stage;
 import io.fabric8.kubernetes.api.model.HasMetadata;
 import io.fabric8.kubernetes.api.model.apps.Deployment;
+import io.fabric8.kubernetes.api.model.batch.v1.CronJob;
 import io.fabric8.kubernetes.client.KubernetesClientException;
 import java.util.Collection;
 import java.util.Set;
@@ -62,11 +64,16 @@ final class ObjectsStep {
     } catch (ForeignObject e) {
       return new Stage.Stalled("NameTaken", String.valueOf(e.getMessage()));
     } catch (KubernetesClientException e) {
-      if (!REFUSALS.contains(e.getCode())) {
-        throw e;
-      }
       String said = e.getStatus() == null ? e.getMessage() : e.getStatus().getMessage();
-      return new Stage.Stalled("Refused", "The API server refuses an object: %s.".formatted(said));
+      if (REFUSALS.contains(e.getCode())) {
+        return new Stage.Stalled(
+            "Refused", "The API server refuses an object: %s.".formatted(said));
+      }
+      if (e.getCode() >= 500) {
+        return new Stage.Waiting(
+            "ApiServerFails", "The API server fails with an object: %s.".formatted(said));
+      }
+      throw e;
     }
   }
 
@@ -74,15 +81,28 @@ final class ObjectsStep {
       throws ForeignObject {
     try {
       // Before any CronJob: the first thing that it fires may be older than the change.
-      queue.register(
-          Registration.of(
-              blueprint.plan(), blueprint.definition(), blueprint.ownerUid().orElseThrow()));
+      register(blueprint, queue);
     } catch (QueueProblem e) {
       return hold(blueprint, desired, e.reason(), String.valueOf(e.getMessage()));
     }
     applyAll(desired);
     pruner.removeDefinitions(blueprint.plan().batch(), desired);
     return applied(blueprint);
+  }
+
+  private void register(Blueprint blueprint, BatchQueue queue) throws QueueProblem {
+    Plan plan = blueprint.plan();
+    Registration registration =
+        Registration.of(plan, blueprint.definition(), blueprint.ownerUid().orElseThrow());
+    if (!plan.suspend() && live.of(plan.batch(), CronJob.class).stream().anyMatch(this::pauses)) {
+      // The queue may have been away for the whole pause, and must hear that this is its end.
+      queue.register(registration.paused());
+    }
+    queue.register(registration);
+  }
+
+  private boolean pauses(CronJob cronJob) {
+    return Boolean.TRUE.equals(cronJob.getSpec().getSuspend());
   }
 
   private void applyAll(DesiredObjects desired) throws ForeignObject {

@@ -6,6 +6,7 @@ import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.koyomi.crds.BatchSchedule;
 import dev.koyomi.crds.SchemaVersion;
+import dev.koyomi.operator.database.Registration;
 import dev.koyomi.operator.testing.Cluster;
 import dev.koyomi.operator.testing.Manifests;
 import dev.koyomi.operator.testing.Room;
@@ -176,8 +177,13 @@ interface ReconcileContract {
     room().awaitStatus("invoices", Applied::yes);
     room().edit("invoices", spec -> spec.put("timeZone", "Asia/Tokio"));
     JsonNode stalled = room().awaitReason("invoices", "Stalled", "InvalidSpec");
-    assertThat(stalled.path("message").asText()).contains("spec.timeZone", "Asia/Tokyo");
+    assertThat(stalled.path("message").asText())
+        .contains("spec.timeZone", "Asia/Tokyo")
+        .endsWith("Until then the batch runs as the manifest before said.");
     JsonNode status = room().batches("invoices").get().getStatus();
+    // What is true of the objects that are there: they fire, and their queue is looked at.
+    assertThat(status.has("nextScheduleTime")).isTrue();
+    assertThat(Room.condition(status, "QueueReachable").path("status").asText()).isEqualTo("True");
     assertThat(status.path("observedGeneration").asLong()).isEqualTo(2);
     assertThat(status.path("cronJobs")).hasSize(2);
     assertThat(room().object(CronJob.class, "invoices-nightly").get()).isNotNull();
@@ -299,6 +305,12 @@ interface ReconcileContract {
     // A person who wants it to stop need not wait for the database.
     room().edit("invoices", spec -> spec.put("suspend", true));
     room().await(CronJob.class, "invoices-nightly", job -> job.getSpec().getSuspend());
+    // The queue did not hear of it; it must hear at the end, or a slot of the pause would run late.
+    room().edit("invoices", spec -> spec.put("suspend", false));
+    room().queue().comeBack();
+    room().await(CronJob.class, "invoices-nightly", job -> !job.getSpec().getSuspend());
+    assertThat(room().queue().registrations().stream().map(Registration::suspended))
+        .containsSubsequence(true, false);
   }
 
   @Test
