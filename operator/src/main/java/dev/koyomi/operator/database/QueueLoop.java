@@ -40,7 +40,7 @@ final class QueueLoop implements AutoCloseable {
       do {
         lookOnce();
         looked.countDown();
-      } while (!stopped.await(interval.toMillis(), TimeUnit.MILLISECONDS) && needed.test(this));
+      } while (!stopped.await(interval.toMillis(), TimeUnit.MILLISECONDS) && stillNeeded());
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt();
     } finally {
@@ -56,6 +56,16 @@ final class QueueLoop implements AutoCloseable {
       // stand still.
       log.error("Looking at the queue in {} failed; it is tried again", watch.address(), e);
       watch.lookFailed();
+    }
+  }
+
+  private boolean stillNeeded() {
+    try {
+      return needed.test(this);
+    } catch (RuntimeException e) {
+      log.error(
+          "Whether the queue in {} is still needed cannot be said; it is", watch.address(), e);
+      return true;
     }
   }
 

@@ -70,7 +70,6 @@ public final class BatchOperator implements AutoCloseable {
                 configuration
                     .withKubernetesClient(client)
                     .withCloseClientOnStop(false)
-                    .withUseSSAToPatchPrimaryResource(true)
                     .withInformerStoppedHandler((informer, failure) -> stopped(failure)));
     Applier applier = new Applier(client, informers);
     Course course =
@@ -125,7 +124,8 @@ public final class BatchOperator implements AutoCloseable {
 
   private boolean exists(BatchName batch) {
     IndexedResourceCache<BatchSchedule> cache = schedules;
-    return cache != null && cache.get(idOf(batch)).isPresent();
+    // A cache whose informer was stopped refuses to answer.
+    return closing.get() || (cache != null && cache.get(idOf(batch)).isPresent());
   }
 
   private static ResourceID idOf(BatchName batch) {

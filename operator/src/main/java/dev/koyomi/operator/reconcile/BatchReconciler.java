@@ -1,11 +1,15 @@
 package dev.koyomi.operator.reconcile;
 
 import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.node.ArrayNode;
+import com.fasterxml.jackson.databind.node.JsonNodeFactory;
 import dev.koyomi.crds.BatchSchedule;
+import dev.koyomi.operator.apply.Applier;
 import dev.koyomi.operator.status.Findings;
 import dev.koyomi.operator.status.Stage;
 import dev.koyomi.operator.status.StatusTree;
-import io.fabric8.kubernetes.api.model.ObjectMetaBuilder;
+import io.fabric8.kubernetes.client.dsl.base.PatchContext;
+import io.fabric8.kubernetes.client.dsl.base.PatchType;
 import io.javaoperatorsdk.operator.api.reconciler.Context;
 import io.javaoperatorsdk.operator.api.reconciler.EventSourceContext;
 import io.javaoperatorsdk.operator.api.reconciler.Reconciler;
@@ -23,6 +27,12 @@ final class BatchReconciler implements Reconciler<BatchSchedule> {
   private static final Duration LOOK_AGAIN = Duration.ofSeconds(30);
 
   private static final Duration AT_REST = Duration.ofMinutes(5);
+
+  private static final PatchContext WHOLE_STATUS =
+      new PatchContext.Builder()
+          .withPatchType(PatchType.JSON)
+          .withFieldManager(Applier.FIELD_MANAGER)
+          .build();
 
   private final Course course;
   private final InstantSource clock;
@@ -50,23 +60,38 @@ final class BatchReconciler implements Reconciler<BatchSchedule> {
     Instant now = clock.instant();
     Findings findings = course.follow(schedule, now);
     JsonNode status = StatusTree.of(findings, schedule.getStatus(), now);
-    UpdateControl<BatchSchedule> control =
-        status.equals(schedule.getStatus())
-            ? UpdateControl.noUpdate()
-            : UpdateControl.patchStatus(onlyStatus(schedule, status));
-    return control.rescheduleAfter(again(findings, now));
+    if (!status.equals(schedule.getStatus())) {
+      write(schedule, status, context);
+    }
+    UpdateControl<BatchSchedule> written = UpdateControl.noUpdate();
+    return written.rescheduleAfter(again(findings, now));
   }
 
-  /** Server-side apply must see nothing but what we state. */
-  private static BatchSchedule onlyStatus(BatchSchedule schedule, JsonNode status) {
-    BatchSchedule fresh = new BatchSchedule();
-    fresh.setMetadata(
-        new ObjectMetaBuilder()
-            .withName(schedule.getMetadata().getName())
-            .withNamespace(schedule.getMetadata().getNamespace())
-            .build());
-    fresh.setStatus(status);
-    return fresh;
+  /**
+   * Puts the whole status in the place of the one before. Server-side apply cannot do it: the API
+   * server answers 500 when a value of the stored spec has another type than the schema says.
+   */
+  private static void write(
+      BatchSchedule schedule, JsonNode status, Context<BatchSchedule> context) {
+    ArrayNode patch = JsonNodeFactory.instance.arrayNode();
+    // Not into an object that was made anew under this name meanwhile.
+    patch
+        .addObject()
+        .put("op", "test")
+        .put("path", "/metadata/uid")
+        .put("value", schedule.getMetadata().getUid());
+    patch.addObject().put("op", "add").put("path", "/status").set("value", status);
+    context
+        .resourceOperations()
+        .resourcePatch(
+            schedule,
+            stored ->
+                context
+                    .getClient()
+                    .resource(stored)
+                    .subresource("status")
+                    .patch(WHOLE_STATUS, patch.toString()),
+            context.eventSourceRetriever().getControllerEventSource());
   }
 
   private static Duration again(Findings findings, Instant now) {

@@ -20,6 +20,9 @@ import io.fabric8.kubernetes.api.model.HasMetadata;
 import io.fabric8.kubernetes.api.model.OwnerReferenceBuilder;
 import io.fabric8.kubernetes.api.model.Pod;
 import io.fabric8.kubernetes.api.model.PodStatusBuilder;
+import io.fabric8.kubernetes.api.model.Quantity;
+import io.fabric8.kubernetes.api.model.ResourceQuota;
+import io.fabric8.kubernetes.api.model.ResourceQuotaBuilder;
 import io.fabric8.kubernetes.api.model.ServiceAccount;
 import io.fabric8.kubernetes.api.model.apps.Deployment;
 import io.fabric8.kubernetes.api.model.batch.v1.CronJob;
@@ -86,13 +89,7 @@ final class ObjectsOnApiServerTest {
   @Test
   void repairsACron() {
     createInvoices();
-    room()
-        .object(CronJob.class, "invoices-nightly")
-        .edit(
-            job -> {
-              job.getSpec().setSchedule("* * * * *");
-              return job;
-            });
+    room().change(CronJob.class, "invoices-nightly", job -> job.getSpec().setSchedule("* * * * *"));
     room()
         .await(
             CronJob.class,
@@ -104,12 +101,11 @@ final class ObjectsOnApiServerTest {
   void repairsAnEnvironmentVariable() {
     createInvoices();
     room()
-        .object(Deployment.class, "invoices-worker")
-        .edit(
-            workers -> {
-              environment(workers).removeIf(variable -> variable.getName().equals("REGION"));
-              return workers;
-            });
+        .change(
+            Deployment.class,
+            "invoices-worker",
+            workers ->
+                environment(workers).removeIf(variable -> variable.getName().equals("REGION")));
     room()
         .await(
             Deployment.class,
@@ -146,12 +142,10 @@ final class ObjectsOnApiServerTest {
   void bringsBackALabel() {
     createInvoices();
     room()
-        .object(CronJob.class, "invoices-nightly")
-        .edit(
-            job -> {
-              job.getMetadata().getLabels().remove("koyomi.dev/schedule");
-              return job;
-            });
+        .change(
+            CronJob.class,
+            "invoices-nightly",
+            job -> job.getMetadata().getLabels().remove("koyomi.dev/schedule"));
     room()
         .await(
             CronJob.class,
@@ -164,12 +158,10 @@ final class ObjectsOnApiServerTest {
   void bringsBackAnOwnerReference() {
     createInvoices();
     room()
-        .object(CronJob.class, "invoices-nightly")
-        .edit(
-            job -> {
-              job.getMetadata().setOwnerReferences(List.of());
-              return job;
-            });
+        .change(
+            CronJob.class,
+            "invoices-nightly",
+            job -> job.getMetadata().setOwnerReferences(List.of()));
     room()
         .await(
             CronJob.class,
@@ -266,9 +258,28 @@ final class ObjectsOnApiServerTest {
     assertThat(room().object(ConfigMap.class, old).get()).isNotNull();
     room().object(Job.class, "invoices-nightly-29708000").delete();
     room().awaitGone(Job.class, "invoices-nightly-29708000");
+    endRollout();
     room().edit("invoices", spec -> spec.put("suspend", true));
     room().awaitGone(ConfigMap.class, old);
     assertThat(definitions()).hasSize(1);
+  }
+
+  /** The pods of this test have no image, so that none of them ever takes the place of another. */
+  private void endRollout() {
+    room()
+        .admin()
+        .apps()
+        .replicaSets()
+        .inNamespace(room().namespace())
+        .withLabel("koyomi.dev/schedule", "invoices")
+        .delete();
+    room()
+        .await(
+            Deployment.class,
+            "invoices-worker",
+            workers ->
+                Objects.equals(workers.getStatus().getReplicas(), 2)
+                    && Objects.equals(workers.getStatus().getUpdatedReplicas(), 2));
   }
 
   private List<ConfigMap> definitions() {
@@ -352,12 +363,29 @@ final class ObjectsOnApiServerTest {
   @Test
   void passesOnWhatTheApiServerRefuses() {
     room()
-        .create(
-            Manifests.invoices()
-                .replace("cpu: 1000m", "cpu: 1000m, ephemeral-storage: 2Gi")
-                .replace("memory: 2048Mi", "memory: 2048Mi, ephemeral-storage: 1Gi"));
+        .admin()
+        .resource(
+            new ResourceQuotaBuilder()
+                .withNewMetadata()
+                .withName("no-cronjobs")
+                .withNamespace(room().namespace())
+                .endMetadata()
+                .withNewSpec()
+                .addToHard("count/cronjobs.batch", new Quantity("0"))
+                .endSpec()
+                .build())
+        .create();
+    room()
+        .await(
+            ResourceQuota.class,
+            "no-cronjobs",
+            quota ->
+                quota.getStatus() != null
+                    && quota.getStatus().getUsed() != null
+                    && !quota.getStatus().getUsed().isEmpty());
+    room().create(Manifests.invoices());
     JsonNode stalled = room().awaitReason("invoices", "Stalled", "Refused");
-    assertThat(stalled.path("message").asText()).contains("ephemeral-storage", "limit");
+    assertThat(stalled.path("message").asText()).contains("exceeded quota: no-cronjobs");
   }
 
   @Test

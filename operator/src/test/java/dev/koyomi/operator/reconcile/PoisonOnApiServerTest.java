@@ -21,7 +21,7 @@ final class PoisonOnApiServerTest {
           .replace("{name: invoices}", "{name: from-the-future}")
           .replace(
               "workers: {max: 2}",
-              "workers: {max: many}\n  overlap: {policy: Queue}\n  calendar: jp");
+              "workers: {max: many}\n  overlap: {policy: Queue}");
 
   @Test
   void oneIsStalledAndItsNeighboursWorkOnWhetherItWasThereFirstOrCame() throws Exception {
@@ -36,7 +36,7 @@ final class PoisonOnApiServerTest {
         room.awaitStatus("invoices", Applied::yes);
         JsonNode stalled = room.awaitReason("from-the-future", "Stalled", "InvalidSpec");
         assertThat(stalled.path("message").asText())
-            .contains("spec.workers.max", "spec.overlap.policy", "spec.calendar");
+            .contains("spec.workers.max", "spec.overlap.policy");
 
         server.installCrd(lenient(server.crd()));
         room.create(POISON.replace("from-the-future", "from-further-away"));

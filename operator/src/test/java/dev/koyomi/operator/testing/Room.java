@@ -12,7 +12,9 @@ import dev.koyomi.operator.settings.OperatorSettings;
 import io.fabric8.kubernetes.api.model.HasMetadata;
 import io.fabric8.kubernetes.api.model.SecretBuilder;
 import io.fabric8.kubernetes.client.KubernetesClient;
+import io.fabric8.kubernetes.client.KubernetesClientException;
 import io.fabric8.kubernetes.client.dsl.Resource;
+import java.net.HttpURLConnection;
 import java.time.Duration;
 import java.time.InstantSource;
 import java.util.ArrayList;
@@ -156,12 +158,30 @@ public final class Room implements AutoCloseable {
 
   /** Changes the spec of a stored batch. */
   public void edit(String batch, java.util.function.Consumer<ObjectNode> change) {
-    batches(batch)
-        .edit(
-            stored -> {
-              change.accept((ObjectNode) Objects.requireNonNull(stored.getSpec()));
-              return stored;
-            });
+    change(
+        BatchSchedule.class,
+        batch,
+        stored -> change.accept((ObjectNode) Objects.requireNonNull(stored.getSpec())));
+  }
+
+  /** Changes a stored object as a person does: again, when somebody else was faster. */
+  public <T extends HasMetadata> void change(
+      Class<T> kind, String name, java.util.function.Consumer<T> change) {
+    while (true) {
+      try {
+        object(kind, name)
+            .edit(
+                stored -> {
+                  change.accept(stored);
+                  return stored;
+                });
+        return;
+      } catch (KubernetesClientException e) {
+        if (e.getCode() != HttpURLConnection.HTTP_CONFLICT) {
+          throw e;
+        }
+      }
+    }
   }
 
   public Resource<BatchSchedule> batches(String batch) {
