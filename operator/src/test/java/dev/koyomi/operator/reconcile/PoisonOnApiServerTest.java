@@ -19,9 +19,7 @@ final class PoisonOnApiServerTest {
   private static final String POISON =
       Manifests.invoices()
           .replace("{name: invoices}", "{name: from-the-future}")
-          .replace(
-              "workers: {max: 2}",
-              "workers: {max: many}\n  overlap: {policy: Queue}");
+          .replace("workers: {max: 2}", "workers: {max: many}\n  overlap: {policy: Queue}");
 
   @Test
   void oneIsStalledAndItsNeighboursWorkOnWhetherItWasThereFirstOrCame() throws Exception {

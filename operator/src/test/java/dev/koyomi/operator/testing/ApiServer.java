@@ -23,6 +23,7 @@ import org.junit.jupiter.api.extension.ExtensionContext;
 /** A real API server, the one that KOYOMI_TEST_KUBECONFIG names; with our CRD on it. */
 public final class ApiServer implements Cluster {
   private static final String KUBECONFIG = "KOYOMI_TEST_KUBECONFIG";
+  private static final int PATIENCE = 30;
 
   /** Leaves a test class out where there is no server. */
   public static final class Needed implements ExecutionCondition {
@@ -42,8 +43,10 @@ public final class ApiServer implements Cluster {
       Config.fromKubeconfig(new File(Objects.requireNonNull(System.getenv(KUBECONFIG))));
   private final KubernetesClient admin = new KubernetesClientBuilder().withConfig(config).build();
   private final List<String> namespaces = new ArrayList<>();
+  private final boolean broughtCrd;
 
   public ApiServer() {
+    broughtCrd = admin.resource(crd()).get() == null;
     installCrd();
   }
 
@@ -68,7 +71,7 @@ public final class ApiServer implements Cluster {
     admin
         .resource(crd)
         .waitUntilCondition(
-            found -> found != null && "True".equals(established(found)), 30, TimeUnit.SECONDS);
+            found -> found != null && "True".equals(established(found)), PATIENCE, TimeUnit.SECONDS);
   }
 
   private static @Nullable Object established(GenericKubernetesResource crd) {
@@ -114,6 +117,10 @@ public final class ApiServer implements Cluster {
   @Override
   public void close() {
     namespaces.forEach(name -> admin.namespaces().withName(name).delete());
+    if (broughtCrd) {
+      // Nobody's: Helm would refuse to install the chart over it.
+      admin.resource(crd()).withTimeout(PATIENCE, TimeUnit.SECONDS).delete();
+    }
     admin.close();
   }
 }
