@@ -2,6 +2,7 @@ package dev.koyomi.e2e;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.io.IOException;
 import java.time.Instant;
 import java.time.temporal.ChronoUnit;
@@ -19,8 +20,7 @@ record Billing(Room room, Manifest manifest) {
 
   /**
    * The batch as a trap: nothing in its SQL or tables keeps a target from being done twice, so that
-   * a second time would show; each Unit takes a while, so that there is a middle of the run. It is
-   * suspended: only the test fires it.
+   * a second time would show. It is suspended: only the test fires it.
    */
   static Billing unguarded(Room room) throws IOException {
     room.database()
@@ -47,11 +47,19 @@ record Billing(Room room, Manifest manifest) {
                       FROM subscription WHERE status = 'active'
                   unit:
                     sql: |
-                      SELECT pg_sleep(0.02);
                       INSERT INTO invoice (subscription_id, billing_date, amount, currency, status)
                       SELECT id, :billingDate, monthly_fee, currency, 'issued' FROM subscription WHERE id = :subscriptionId
                   workers: {max: 2, concurrency: 4}
                 """));
+  }
+
+  /** The same with Units that take a while, so that there is a middle of the run. */
+  static Billing unguardedAndSlow(Room room) throws IOException {
+    Billing fast = unguarded(room);
+    String unit = fast.manifest.tree().at("/spec/unit/sql").asText();
+    Manifest slow = new Manifest(fast.manifest.tree().deepCopy());
+    ((ObjectNode) slow.tree().at("/spec/unit")).put("sql", "SELECT pg_sleep(0.02);\n" + unit);
+    return new Billing(room, slow);
   }
 
   /** Applies it; a slot of this minute may be fired from here on. */

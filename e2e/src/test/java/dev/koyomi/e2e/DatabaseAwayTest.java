@@ -17,7 +17,7 @@ final class DatabaseAwayTest {
 
   @Test
   void triggersTryAgainAndWorkersWaitAndGoOn(Room room) throws IOException {
-    Billing billing = Billing.unguarded(room).applied();
+    Billing billing = Billing.unguardedAndSlow(room).applied();
     room.fire(billing.manifest().cronJob(), Billing.thisMinute());
     billing.awaitInvoices(1_000);
     List<String> workers = names(room.workerPods(billing.manifest().name()));

@@ -1,5 +1,6 @@
 package dev.koyomi.e2e;
 
+import dev.koyomi.runner.db.Migration;
 import dev.koyomi.runner.dev.LocalPostgres;
 import dev.koyomi.runner.settings.DatabaseAddress;
 import java.io.IOException;
@@ -13,6 +14,8 @@ import java.util.Map;
 
 /** The suite's PostgreSQL; pods come in through a gate, so that it can go away and come back. */
 final class DatabaseServer implements AutoCloseable {
+  private static final String PATTERN = "pattern";
+
   private final Path folder;
   private final String host;
   private final Gate gate;
@@ -47,8 +50,22 @@ final class DatabaseServer implements AutoCloseable {
     gate.open(port(server));
   }
 
+  /** Makes what each test's database is a copy of: the example's customers, and a queue. */
+  void prepare(Path example) throws IOException, SQLException {
+    drop(PATTERN);
+    asSuperuser("create database %s owner %s".formatted(PATTERN, username()));
+    Database pattern = new Database(this, PATTERN);
+    pattern.execute(example.resolve("schema.sql"));
+    pattern.execute(example.resolve("data.sql"));
+    try (var queue =
+        dev.koyomi.runner.db.Database.direct(
+            new DatabaseAddress(jdbcUrl(PATTERN), username(), password()), "koyomi e2e")) {
+      new Migration(queue).run();
+    }
+  }
+
   Database create(String name) throws SQLException {
-    asSuperuser("create database %s owner %s".formatted(name, username()));
+    asSuperuser("create database %s template %s owner %s".formatted(name, PATTERN, username()));
     return new Database(this, name);
   }
 
@@ -67,10 +84,11 @@ final class DatabaseServer implements AutoCloseable {
   }
 
   Connection connect(String database) throws SQLException {
-    return DriverManager.getConnection(
-        "jdbc:postgresql://127.0.0.1:%d/%s".formatted(port(server), database),
-        username(),
-        password());
+    return DriverManager.getConnection(jdbcUrl(database), username(), password());
+  }
+
+  private String jdbcUrl(String database) {
+    return "jdbc:postgresql://127.0.0.1:%d/%s".formatted(port(server), database);
   }
 
   /** The address that pods use. */

@@ -47,7 +47,7 @@ final class DisruptionTest {
   }
 
   private static Billing inTheMiddle(Room room) throws IOException {
-    Billing billing = Billing.unguarded(room).applied();
+    Billing billing = Billing.unguardedAndSlow(room).applied();
     room.fire(billing.manifest().cronJob(), Billing.thisMinute());
     billing.awaitInvoices(MIDDLE);
     assertThat(room.database().run().state()).isEqualTo("Running");

@@ -81,7 +81,7 @@ final class FiringTest {
 
   @Test
   void aCancelledRunDoesNotComeBackByARetryOfItsTrigger(Room room) throws IOException {
-    Billing billing = Billing.unguarded(room).applied();
+    Billing billing = Billing.unguardedAndSlow(room).applied();
     Instant slot = Billing.thisMinute();
     Job job = room.fire(billing.manifest().cronJob(), slot);
     billing.awaitInvoices(100);

@@ -6,6 +6,7 @@ import io.fabric8.kubernetes.client.KubernetesClient;
 import io.fabric8.kubernetes.client.KubernetesClientBuilder;
 import java.io.IOException;
 import java.nio.file.Path;
+import java.sql.SQLException;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
@@ -34,7 +35,7 @@ final class Installation implements AutoCloseable {
     this.databases = databases;
   }
 
-  static Installation make() throws IOException {
+  static Installation make() throws IOException, SQLException {
     Surroundings surroundings = Surroundings.read();
     KubernetesClient client = new KubernetesClientBuilder().build();
     DatabaseServer databases =
@@ -42,8 +43,9 @@ final class Installation implements AutoCloseable {
             surroundings.root().resolve("e2e/target/postgres"), surroundings.databaseHost());
     Installation installation = new Installation(surroundings, client, databases);
     try {
+      databases.prepare(surroundings.root().resolve("examples/billing"));
       installation.install();
-    } catch (RuntimeException | AssertionError failed) {
+    } catch (IOException | SQLException | RuntimeException | AssertionError failed) {
       databases.close();
       throw failed;
     }

@@ -38,7 +38,7 @@ final class OnCluster implements ParameterResolver, AfterTestExecutionCallback {
             key -> {
               try {
                 return Installation.make();
-              } catch (IOException failed) {
+              } catch (IOException | SQLException failed) {
                 throw new IllegalStateException(failed);
               }
             },
@@ -59,7 +59,7 @@ final class OnCluster implements ParameterResolver, AfterTestExecutionCallback {
                         .formatted(
                             context.getRequiredTestClass().getSimpleName().toLowerCase(Locale.ROOT),
                             ROOMS.incrementAndGet()));
-              } catch (IOException | SQLException failed) {
+              } catch (SQLException failed) {
                 throw new IllegalStateException(failed);
               }
             },

@@ -27,7 +27,7 @@ import java.util.TreeMap;
 import java.util.stream.Stream;
 import org.awaitility.core.ConditionFactory;
 
-/** A namespace and a database of a test's own, with the example's customers in it. */
+/** A namespace and a database of a test's own, with the example's customers and a queue in it. */
 final class Room implements AutoCloseable {
   private static final String SCHEDULE = "koyomi.dev/schedule";
 
@@ -41,7 +41,7 @@ final class Room implements AutoCloseable {
     this.database = database;
   }
 
-  static Room make(Installation installation, String name) throws IOException, SQLException {
+  static Room make(Installation installation, String name) throws SQLException {
     Database database = installation.databases().create(name.replace('-', '_'));
     Room room = new Room(installation, name, database);
     room.client()
@@ -54,8 +54,6 @@ final class Room implements AutoCloseable {
                 .build())
         .create();
     room.secret("koyomi-database", room.credentials());
-    database.execute(room.example("schema.sql"));
-    database.execute(room.example("data.sql"));
     return room;
   }
 
@@ -64,12 +62,9 @@ final class Room implements AutoCloseable {
     return await().atMost(Duration.ofMinutes(3)).pollInterval(Duration.ofMillis(200));
   }
 
-  Path example(String file) {
-    return installation.surroundings().root().resolve("examples/billing").resolve(file);
-  }
-
   Manifest billing() throws IOException {
-    return Manifest.read(example("issue-invoices.yaml")).in(namespace);
+    Path root = installation.surroundings().root();
+    return Manifest.read(root.resolve("examples/billing/issue-invoices.yaml")).in(namespace);
   }
 
   Map<String, String> credentials() {

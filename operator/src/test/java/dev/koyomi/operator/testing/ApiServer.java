@@ -71,7 +71,9 @@ public final class ApiServer implements Cluster {
     admin
         .resource(crd)
         .waitUntilCondition(
-            found -> found != null && "True".equals(established(found)), PATIENCE, TimeUnit.SECONDS);
+            found -> found != null && "True".equals(established(found)),
+            PATIENCE,
+            TimeUnit.SECONDS);
   }
 
   private static @Nullable Object established(GenericKubernetesResource crd) {
