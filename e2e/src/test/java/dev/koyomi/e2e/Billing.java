@@ -5,6 +5,8 @@ import static org.assertj.core.api.Assertions.assertThat;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.io.IOException;
 import java.time.Instant;
+import java.time.ZoneId;
+import java.time.format.DateTimeFormatter;
 import java.time.temporal.ChronoUnit;
 import java.util.Set;
 
@@ -62,11 +64,22 @@ record Billing(Room room, Manifest manifest) {
     return new Billing(room, slow);
   }
 
+  Billing with(String yaml) {
+    return new Billing(room, manifest.with(yaml));
+  }
+
   /** Applies it; a slot of this minute may be fired from here on. */
   Billing applied() {
     room.applyAndAwaitReady(manifest);
     room.database().registeredAnHourAgo();
     return this;
+  }
+
+  /** The same, to be fired once a day, at this time. */
+  Billing firedAt(Instant slot) {
+    ZoneId zone = ZoneId.of(manifest.tree().at("/spec/timeZone").asText());
+    return new Billing(
+        room, manifest.cron(DateTimeFormatter.ofPattern("m H * * *").format(slot.atZone(zone))));
   }
 
   static Instant thisMinute() {

@@ -4,9 +4,6 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import io.fabric8.kubernetes.api.model.Pod;
-import java.io.ByteArrayOutputStream;
-import java.nio.charset.StandardCharsets;
-import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.ExtendWith;
@@ -72,18 +69,6 @@ final class BillingTest {
   }
 
   private static String inPod(String... command) {
-    ByteArrayOutputStream output = new ByteArrayOutputStream();
-    try (var execution =
-        room.client()
-            .pods()
-            .resource(workerPod())
-            .writingOutput(output)
-            .writingError(output)
-            .exec(command)) {
-      execution.exitCode().get(60, TimeUnit.SECONDS);
-      return output.toString(StandardCharsets.UTF_8);
-    } catch (Exception failed) {
-      throw new AssertionError(String.join(" ", command), failed);
-    }
+    return room.inPod(workerPod(), command);
   }
 }

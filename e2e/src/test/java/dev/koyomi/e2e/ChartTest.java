@@ -60,6 +60,33 @@ final class ChartTest {
   }
 
   @Test
+  void explainsEachField(Installation installation) {
+    String explained =
+        Command.run(installation.surroundings().root(), List.of("kubectl", "explain", "bs.spec"));
+    assertThat(explained)
+        .contains("timeZone", "schedules", "suspend", "overlap", "trigger", "job", "unit")
+        .contains("workers", "image", "resources", "env", "database")
+        .doesNotContain("<no description>");
+    for (String field :
+        List.of(
+            "schedules",
+            "overlap",
+            "trigger",
+            "job.retry.backoff",
+            "unit",
+            "workers",
+            "database",
+            "env")) {
+      assertThat(
+              Command.run(
+                  installation.surroundings().root(),
+                  List.of("kubectl", "explain", "bs.spec." + field)))
+          .as(field)
+          .doesNotContain("<no description>");
+    }
+  }
+
+  @Test
   void theDefinitionStaysWhenTheReleaseGoes(Installation installation) {
     JsonNode definition =
         Yaml.documents(

@@ -43,6 +43,16 @@ record Database(DatabaseServer server, String name) {
     }
   }
 
+  /** Lets nobody write into the table until it is closed. */
+  AutoCloseable lock(String table) throws SQLException {
+    Connection connection = server.connect(name);
+    connection.setAutoCommit(false);
+    try (var statement = connection.createStatement()) {
+      statement.execute("lock table %s in exclusive mode".formatted(table));
+    }
+    return connection;
+  }
+
   long count(String query) {
     return rows(query, row -> row.getLong(1)).getFirst();
   }

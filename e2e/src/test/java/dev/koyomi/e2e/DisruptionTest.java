@@ -13,21 +13,31 @@ final class DisruptionTest {
   private static final long MIDDLE = 2_000;
 
   @Test
-  void aKilledWorkerPodLosesAndDoublesNothing(Room room) throws IOException {
-    Billing billing = inTheMiddle(room);
+  void aKilledWorkerPodLosesAndDoublesNothing(Room room) throws Exception {
+    // Longer than it takes to find out that a worker is lost.
+    Billing patient =
+        Billing.unguardedAndSlow(room)
+            .with("spec: {unit: {timeout: 5m}, workers: {stopWithin: 5m}}");
+    Billing billing = inTheMiddle(patient);
     Pod victim = room.workerPods(billing.manifest().name()).getFirst();
-    room.kill(victim);
+    // A pod that is killed has two seconds: in mid-transaction they are not enough to end well.
+    try (AutoCloseable lock = room.database().lock("invoice")) {
+      room.kill(victim);
+      Room.eventually()
+          .alias("the worker is declared lost")
+          .until(
+              () ->
+                  room.database()
+                          .count("select count(*) from koyomi.worker where lost_at is not null")
+                      == 1);
+    }
     billing.awaitEnd();
     billing.assertTotals();
-    assertThat(
-            room.database().count("select count(*) from koyomi.worker where lost_at is not null"))
-        .as("workers declared lost")
-        .isEqualTo(1);
   }
 
   @Test
   void aRollingRestartOfTheWorkersLosesAndDoublesNothing(Room room) throws IOException {
-    Billing billing = inTheMiddle(room);
+    Billing billing = inTheMiddle(Billing.unguardedAndSlow(room));
     room.client()
         .apps()
         .deployments()
@@ -40,14 +50,15 @@ final class DisruptionTest {
 
   @Test
   void aRestartOfTheOperatorLosesAndDoublesNothing(Room room) throws IOException {
-    Billing billing = inTheMiddle(room);
+    Billing billing = inTheMiddle(Billing.unguardedAndSlow(room));
     room.installation().restartOperator();
     billing.awaitEnd();
     billing.assertTotals();
   }
 
-  private static Billing inTheMiddle(Room room) throws IOException {
-    Billing billing = Billing.unguardedAndSlow(room).applied();
+  private static Billing inTheMiddle(Billing batch) {
+    Billing billing = batch.applied();
+    Room room = billing.room();
     room.fire(billing.manifest().cronJob(), Billing.thisMinute());
     billing.awaitInvoices(MIDDLE);
     assertThat(room.database().run().state()).isEqualTo("Running");

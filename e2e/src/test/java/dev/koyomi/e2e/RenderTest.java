@@ -67,6 +67,9 @@ final class RenderTest {
   void aRestartedOperatorWritesNothing() throws IOException {
     Map<String, String> before = versions();
     List<String> logged = writes();
+    assertThat(room.installation().surroundings().auditLog().isEmpty() || !logged.isEmpty())
+        .as("the audit log has what the operator wrote before")
+        .isTrue();
     room.installation().restartOperator();
     Awaitility.await()
         .during(AT_REST)

@@ -11,11 +11,15 @@ import io.fabric8.kubernetes.api.model.Pod;
 import io.fabric8.kubernetes.api.model.SecretBuilder;
 import io.fabric8.kubernetes.api.model.apps.Deployment;
 import io.fabric8.kubernetes.api.model.batch.v1.CronJob;
+import io.fabric8.kubernetes.api.model.batch.v1.CronJobStatusBuilder;
 import io.fabric8.kubernetes.api.model.batch.v1.Job;
 import io.fabric8.kubernetes.api.model.batch.v1.JobBuilder;
+import io.fabric8.kubernetes.api.model.batch.v1.JobSpec;
 import io.fabric8.kubernetes.client.KubernetesClient;
 import io.fabric8.kubernetes.client.dsl.Resource;
+import java.io.ByteArrayOutputStream;
 import java.io.IOException;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.sql.SQLException;
 import java.time.Duration;
@@ -24,6 +28,10 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.TreeMap;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
+import java.util.function.Consumer;
 import java.util.stream.Stream;
 import org.awaitility.core.ConditionFactory;
 
@@ -114,34 +122,42 @@ final class Room implements AutoCloseable {
 
   /** Starts what the CronJob's controller starts for a slot: same name, same owner, same pod. */
   Job fire(String cronJob, Instant slot) {
-    return fire(cronJob, slot, 1);
+    return fire(cronJob, slot, asItIs -> {});
   }
 
-  /** The same with several pods of one Job name at once. */
-  Job fire(String cronJob, Instant slot, int pods) {
+  /** The same, but for a change, such as several pods at once. */
+  Job fire(String cronJob, Instant slot, Consumer<JobSpec> change) {
     CronJob owner = cronJob(cronJob);
     long minutes = slot.getEpochSecond() / 60;
-    return client()
-        .resource(
-            fromTemplate(owner)
-                .editMetadata()
-                .withName(cronJob + "-" + minutes)
-                .withOwnerReferences(
-                    new OwnerReferenceBuilder()
-                        .withApiVersion(owner.getApiVersion())
-                        .withKind(owner.getKind())
-                        .withName(cronJob)
-                        .withUid(owner.getMetadata().getUid())
-                        .withController(true)
-                        .withBlockOwnerDeletion(true)
-                        .build())
-                .endMetadata()
-                .editSpec()
-                .withParallelism(pods)
-                .withCompletions(pods)
-                .endSpec()
-                .build())
-        .create();
+    Job job =
+        fromTemplate(owner)
+            .editMetadata()
+            .withName(cronJob + "-" + minutes)
+            .withOwnerReferences(
+                new OwnerReferenceBuilder()
+                    .withApiVersion(owner.getApiVersion())
+                    .withKind(owner.getKind())
+                    .withName(cronJob)
+                    .withUid(owner.getMetadata().getUid())
+                    .withController(true)
+                    .withBlockOwnerDeletion(true)
+                    .build())
+            .endMetadata()
+            .build();
+    change.accept(job.getSpec());
+    return client().resource(job).create();
+  }
+
+  /** As if the CronJob's controller had last started something then. */
+  void lastFired(String cronJob, Instant then) {
+    client()
+        .resource(cronJob(cronJob))
+        .editStatus(
+            stored -> {
+              stored.setStatus(
+                  new CronJobStatusBuilder().withLastScheduleTime(then.toString()).build());
+              return stored;
+            });
   }
 
   /** What {@code kubectl create job NAME --from=cronjob/CRONJOB} does. */
@@ -242,6 +258,18 @@ final class Room implements AutoCloseable {
   /** The pod is gone at once, without a signal to its processes first. */
   void kill(Pod pod) {
     client().resource(pod).withGracePeriod(0).delete();
+  }
+
+  /** Runs a command in the pod's container, and returns what it printed, errors too. */
+  String inPod(Pod pod, String... command) {
+    ByteArrayOutputStream output = new ByteArrayOutputStream();
+    try (var execution =
+        client().pods().resource(pod).writingOutput(output).writingError(output).exec(command)) {
+      execution.exitCode().get(60, TimeUnit.SECONDS);
+      return output.toString(StandardCharsets.UTF_8);
+    } catch (InterruptedException | ExecutionException | TimeoutException failed) {
+      throw new AssertionError(String.join(" ", command), failed);
+    }
   }
 
   String logs(Pod pod) {
