@@ -370,6 +370,8 @@ begin
   return v_slices;
 end $$;
 
+-- Runs and workers are locked FOR NO KEY UPDATE: an open transaction that wrote a row which refers to one holds it FOR KEY SHARE, and
+-- on a machine that froze such a transaction stays open for as long as its connection.
 create function koyomi.close_run(p_run bigint) returns boolean
   language plpgsql as $$
 begin
@@ -377,7 +379,7 @@ begin
     return false;  -- cheap and unlocked; who ends the last slice comes here after its commit
   end if;
   -- Two statements: the second one's snapshot is taken after the lock, so it sees all that committed before.
-  perform from koyomi.run where id = p_run and state = 'Running' for update;
+  perform from koyomi.run where id = p_run and state = 'Running' for no key update;
   if not found then
     return false;
   end if;
@@ -410,7 +412,7 @@ comment on function koyomi.hold_selection is 'Ends every transaction that writes
 create function koyomi.dispatch(p_run bigint, p_token bigint, p_selected bigint, p_duplicates bigint, p_fail_when_empty boolean) returns void
   language plpgsql as $$
 begin
-  perform from koyomi.run where id = p_run and state = 'Selecting' and selector_token = p_token for update;
+  perform from koyomi.run where id = p_run and state = 'Selecting' and selector_token = p_token for no key update;
   if not found then
     raise exception 'the selection of run % was taken over or cancelled', p_run using errcode = 'KY003';
   end if;
@@ -452,7 +454,7 @@ declare
   v_run koyomi.run;
   v_jobs int;
 begin
-  select * into v_run from koyomi.run where id = p_run for update;
+  select * into v_run from koyomi.run where id = p_run for no key update;
   if v_run.state = 'Cancelled' then
     raise exception 'run % was cancelled: its jobs cannot be retried', p_run using errcode = 'KY004';
   end if;
@@ -524,7 +526,7 @@ begin
   update koyomi.worker set lost_at = koyomi.now()
     where id in (select w.id from koyomi.worker w, koyomi.meta m
                  where w.stopped_at is null and w.lost_at is null and m.beat - w.beat_seen >= 6
-                 for update of w skip locked);
+                 for no key update of w skip locked);
   for v_slice in
     select s.* from koyomi.slice s
       join koyomi.run r on r.id = s.run_id
@@ -541,7 +543,7 @@ begin
       where r.state = 'Running'
         and (exists (select from koyomi.failure f where f.run_id = r.id and not f.cut and f.retry_at <= koyomi.now())
              or not exists (select from koyomi.slice s where s.run_id = r.id))
-      for update of r skip locked
+      for no key update of r skip locked
   loop
     perform koyomi.cut_retries(v_run, koyomi.now());
     perform koyomi.close_run(v_run);
@@ -550,7 +552,7 @@ begin
     select r.id from koyomi.run r
       where r.state = 'Selecting' and r.selecting_since <= koyomi.now() - 2 * r.select_timeout
         and not exists (select from koyomi.worker w where w.id = r.selector_id and w.stopped_at is null and w.lost_at is null)
-      for update of r skip locked
+      for no key update of r skip locked
   loop
     perform koyomi.fail_selection(r.id, r.selector_token, 'SelectionAbandoned',
         coalesce('the selection was given up; its last problem: ' || r.message, 'the trigger that selected went away and none came after it'))

@@ -15,6 +15,7 @@ import java.time.LocalDate;
 import java.time.ZoneOffset;
 import java.util.Map;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.extension.RegisterExtension;
 
 /** Every selected target is in exactly one chunk of the run, or nothing is enqueued at all. */
@@ -223,6 +224,30 @@ final class SelectionDbTest {
     assertThat(billing.count("select sum(stop) from koyomi.slice")).isEqualTo(600);
     billing.drain();
     assertThat(billing.count("select count(*) from invoice")).isEqualTo(600);
+  }
+
+  /**
+   * The connection of a machine that was cut off lives for hours, and with it the locks of its
+   * transaction.
+   */
+  @Test
+  @Timeout(60)
+  void takesOverFromASelectorThatFrozeInMidTransaction() throws Exception {
+    Billing billing = Billing.with(DATABASE, 600);
+    selectingRun();
+    try (Rival frozen = new Rival(DATABASE.dataSource())) {
+      frozen.inOpenTransaction(
+          open ->
+              open.createStatement()
+                  .execute(
+                      "insert into koyomi.chunk (run_id, selector_token, size, keys, jobs) values"
+                          + " (1, 77, 1, '{1}', '[{}]')"));
+
+      assertThat(billing.fire()).isInstanceOf(TriggerResult.Dispatched.class);
+      billing.drain();
+
+      assertThat(billing.run()).isEqualTo("Succeeded 600/600/0/0");
+    }
   }
 
   /** Run 1, which a process that is gone selects under token 77. */
