@@ -9,9 +9,11 @@ import java.util.List;
 import java.util.Objects;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.ExtendWith;
+import org.junit.jupiter.api.parallel.Isolated;
 
 /** The database goes away in the middle of a run and comes back. */
 @ExtendWith(OnCluster.class)
+@Isolated("takes the database of all tests away")
 final class DatabaseAwayTest {
   private static final int TRY_AGAIN = 75;
 

@@ -6,9 +6,12 @@ import io.fabric8.kubernetes.api.model.Pod;
 import java.io.IOException;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.ExtendWith;
+import org.junit.jupiter.api.parallel.Execution;
+import org.junit.jupiter.api.parallel.ExecutionMode;
 
 /** In the middle of a run something is taken away; in the end each target was done once. */
 @ExtendWith(OnCluster.class)
+@Execution(ExecutionMode.CONCURRENT)
 final class DisruptionTest {
   private static final long MIDDLE = 2_000;
 

@@ -11,11 +11,14 @@ import java.time.Duration;
 import java.time.Instant;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.ExtendWith;
+import org.junit.jupiter.api.parallel.Execution;
+import org.junit.jupiter.api.parallel.ExecutionMode;
 
 /**
  * What is fired more than once, by hand, or for a slot that is nobody's, becomes one run or none.
  */
 @ExtendWith(OnCluster.class)
+@Execution(ExecutionMode.CONCURRENT)
 final class FiringTest {
 
   @Test

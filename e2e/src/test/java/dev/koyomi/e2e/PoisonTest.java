@@ -11,9 +11,11 @@ import java.util.List;
 import java.util.function.Consumer;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.ExtendWith;
+import org.junit.jupiter.api.parallel.Isolated;
 
 /** An object that a newer version wrote is in the cluster. */
 @ExtendWith(OnCluster.class)
+@Isolated("changes the definition")
 final class PoisonTest {
   private static final String CRD = "batchschedules.koyomi.dev";
 

@@ -19,10 +19,12 @@ import org.awaitility.Awaitility;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.ExtendWith;
+import org.junit.jupiter.api.parallel.Isolated;
 import org.junit.jupiter.api.io.TempDir;
 
 /** What the operator applies: what {@code render} says, and nothing at rest. */
 @ExtendWith(OnCluster.class)
+@Isolated("waits for the operator to be at rest")
 final class RenderTest {
   private static final ObjectMapper JSON = new ObjectMapper();
   private static final Duration AT_REST = Duration.ofSeconds(20);

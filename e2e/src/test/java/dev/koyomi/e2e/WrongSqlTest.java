@@ -5,9 +5,12 @@ import static org.assertj.core.api.Assertions.assertThat;
 import java.io.IOException;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.ExtendWith;
+import org.junit.jupiter.api.parallel.Execution;
+import org.junit.jupiter.api.parallel.ExecutionMode;
 
 /** What only the database knows ends as a failed run, with a sentence, and is not tried again. */
 @ExtendWith(OnCluster.class)
+@Execution(ExecutionMode.CONCURRENT)
 final class WrongSqlTest {
 
   @Test
