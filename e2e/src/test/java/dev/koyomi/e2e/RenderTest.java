@@ -19,8 +19,8 @@ import org.awaitility.Awaitility;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.ExtendWith;
-import org.junit.jupiter.api.parallel.Isolated;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.api.parallel.Isolated;
 
 /** What the operator applies: what {@code render} says, and nothing at rest. */
 @ExtendWith(OnCluster.class)
@@ -37,11 +37,11 @@ final class RenderTest {
     manifest = room.billing();
     room.applyAndAwaitReady(manifest);
     Room.eventually()
-        .alias("all workers are ready, which is the last news for the status")
+        .alias("all workers are there, which is the last news for the status")
         .untilAsserted(
             () ->
-                assertThat(room.workers(manifest.name()).getStatus().getReadyReplicas())
-                    .isEqualTo(room.workers(manifest.name()).getSpec().getReplicas()));
+                assertThat(Condition.of(room.batch(manifest.name()), "Reconciling").status())
+                    .isEqualTo("False"));
   }
 
   @Test
