@@ -47,7 +47,8 @@ public record BatchScheduleSpec(
     @Nullable Resources resources,
     @JsonPropertyDescription(
             "Environment variables of the trigger and the workers. Names that begin with KOYOMI_"
-                + " are the runner's own.")
+                + " are the runner's own, but for KOYOMI_LOG_LEVEL, which it reads: DEBUG gives"
+                + " lines for each job.")
         @Size(max = 100)
         @Nullable List<EnvVariable> env,
     @Default("{}") @Nullable Database database) {}

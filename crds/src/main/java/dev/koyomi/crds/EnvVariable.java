@@ -15,7 +15,12 @@ import org.jspecify.annotations.Nullable;
     fieldPath = ".name",
     message = Rules.ENV_NAME)
 @ValidationRule(
-    value = "!self.name.startsWith('" + Rules.ENV_OWN_PREFIX + "')",
+    value =
+        "!self.name.startsWith('"
+            + Rules.ENV_OWN_PREFIX
+            + "') || self.name == '"
+            + Rules.ENV_LOG_LEVEL
+            + "'",
     fieldPath = ".name",
     message = Rules.ENV_OWN)
 @ValidationRule(value = "has(self.value) != has(self.valueFrom)", message = Rules.ENV_VALUE)

@@ -56,6 +56,9 @@ public final class Rules {
   /** What the names of the runner's own environment variables begin with. */
   public static final String ENV_OWN_PREFIX = "KOYOMI_";
 
+  /** The one of them that a manifest may set: how much triggers and workers say. */
+  public static final String ENV_LOG_LEVEL = "KOYOMI_LOG_LEVEL";
+
   /** Longest name of a CronJob: its Jobs' names have eleven characters more. */
   public static final int CRONJOB_NAME_LENGTH = 52;
 

@@ -21,7 +21,10 @@ final class WrongSqlTest {
             """
             spec: {trigger: {sql: "SELECT id AS key, id AS \\"subscriptionId\\", :logicalDate AS \\"billingDate\\" FROM subscription WHERE stattus = 'active'"}}
             """);
-    assertThat(run.message()).contains("spec.trigger.sql").contains("stattus");
+    assertThat(run.message())
+        .isEqualTo(
+            "spec.trigger.sql: column \"stattus\" does not exist. Perhaps you meant to reference"
+                + " the column \"subscription.status\".");
   }
 
   @Test
@@ -32,7 +35,11 @@ final class WrongSqlTest {
             """
             spec: {trigger: {sql: "SELECT id AS key, id AS \\"subscriptionId\\" FROM subscription WHERE status = 'active'"}}
             """);
-    assertThat(run.message()).contains(":billingDate");
+    assertThat(run.message())
+        .isEqualTo(
+            "spec.unit.sql: :billingDate has no column of that name in spec.trigger.sql beside"
+                + " \"key\" (there are: subscriptionId): select it there, or take it out of the"
+                + " Unit.");
   }
 
   private static Database.Run failed(Room room, String over) throws IOException {

@@ -60,8 +60,12 @@ final class RenderCommand implements Callable<Integer> {
   private boolean render(Path file) {
     PrintWriter problems = spec.commandLine().getErr();
     try {
-      boolean good = true;
-      for (JsonNode manifest : Manifests.read(Files.readString(file))) {
+      List<JsonNode> manifests = Manifests.read(Files.readString(file));
+      if (manifests.isEmpty()) {
+        problems.println(file + ": there is nothing in this file: write a BatchSchedule.");
+      }
+      boolean good = !manifests.isEmpty();
+      for (JsonNode manifest : manifests) {
         switch (Planner.plan(manifest)) {
           case Planned.Valid valid -> print(valid);
           case Planned.Invalid invalid -> {

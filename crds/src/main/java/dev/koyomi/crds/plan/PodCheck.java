@@ -92,7 +92,7 @@ final class PodCheck {
     if (!name.matches(Rules.ENV_NAME_PATTERN)) {
       problems.add(field, Rules.ENV_NAME);
     }
-    if (name.startsWith(Rules.ENV_OWN_PREFIX)) {
+    if (name.startsWith(Rules.ENV_OWN_PREFIX) && !name.equals(Rules.ENV_LOG_LEVEL)) {
       problems.add(field, Rules.ENV_OWN);
     }
   }

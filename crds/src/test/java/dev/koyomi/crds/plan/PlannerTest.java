@@ -69,7 +69,7 @@ class PlannerTest {
         .isEqualTo(
             new Resources(
                 Map.of("cpu", "1", "memory", "256Mi"), Map.of("cpu", "1500m", "memory", "0.5Gi")));
-    assertThat(plan.env()).hasSize(3);
+    assertThat(plan.env()).hasSize(4);
     assertThat(plan.database())
         .isEqualTo(new Plan.DatabaseRef("billing-db.app", Database.Migrate.Never));
   }

@@ -28,8 +28,13 @@ public sealed interface Fault {
         .map(SQLException.class::cast)
         .filter(
             each -> each.getSQLState() != null || each instanceof SQLTransientConnectionException)
-        .findFirst()
+        .reduce(Fault::inner)
         .map(Fault::sorted);
+  }
+
+  /** A pool whose patience ended says so; why it got no connection is the cause. */
+  private static SQLException inner(SQLException outer, SQLException cause) {
+    return outer instanceof SQLTransientConnectionException ? cause : outer;
   }
 
   private static Fault sorted(SQLException error) {

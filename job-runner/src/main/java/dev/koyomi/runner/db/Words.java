@@ -16,12 +16,16 @@ public final class Words {
     String text =
         server == null
             ? Objects.requireNonNullElse(error.getMessage(), error.toString())
-            : with(Objects.requireNonNullElse(server.getMessage(), ""), server.getDetail());
+            : with(server);
     String line = text.replaceAll("\\s+", " ").strip();
     return line.endsWith(".") ? line : line + ".";
   }
 
-  private static String with(String message, @Nullable String detail) {
-    return detail == null ? message : "%s (%s)".formatted(message, detail);
+  private static String with(ServerErrorMessage server) {
+    String message = Objects.requireNonNullElse(server.getMessage(), "");
+    String detail = server.getDetail() == null ? "" : " (%s)".formatted(server.getDetail());
+    return server.getHint() == null
+        ? message + detail
+        : "%s%s. %s".formatted(message, detail, server.getHint());
   }
 }

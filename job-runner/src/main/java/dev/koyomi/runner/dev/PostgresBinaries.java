@@ -29,7 +29,7 @@ final class PostgresBinaries {
   static Path in(Path folder) throws IOException {
     String archive = archiveOf(System.getProperty("os.name"), System.getProperty("os.arch"));
     @Nullable URL url = PostgresBinaries.class.getResource("/" + archive);
-    if (url == null) {
+    if (url == null || !canUnpack()) {
       throw new LocalPostgresException(
           "There is no PostgreSQL for this machine on the class path ("
               + archive
@@ -47,6 +47,11 @@ final class PostgresBinaries {
       }
     }
     return home;
+  }
+
+  /** The image of the workers has neither the archive nor what unpacks it. */
+  private static boolean canUnpack() {
+    return PostgresBinaries.class.getResource("/org/tukaani/xz/XZInputStream.class") != null;
   }
 
   static String archiveOf(String system, String architecture) {

@@ -93,7 +93,7 @@ final class ChunkInsert {
     if (!missing.isEmpty()) {
       throw new Selection.Refused(
           "ParameterWithoutColumn",
-          "spec.unit.sql uses :%s, but spec.trigger.sql has no column of that name beside \"key\"; it has: %s"
+          "spec.unit.sql: :%s has no column of that name in spec.trigger.sql beside \"key\" (there are: %s): select it there, or take it out of the Unit."
               .formatted(
                   String.join(", :", missing),
                   payload.stream().sorted().collect(Collectors.joining(", "))));

@@ -21,6 +21,7 @@ final class SqlFailure {
   private static final Set<String> COLLISIONS = Set.of("40001", "40P01", "55P03");
 
   private static final String QUERY_CANCELED = "57014";
+  private static final String INSUFFICIENT_PRIVILEGE = "42501";
   private static final int LONGEST_MESSAGE = 2000;
 
   private SqlFailure() {}
@@ -50,6 +51,11 @@ final class SqlFailure {
                   + " queue's; remove that from the Unit and check this target by hand",
               JobFailure.Kind.Dead),
           false);
+    }
+    if (state.startsWith("42") && !state.equals(INSUFFICIENT_PRIVILEGE)) {
+      // The text of the Unit is wrong: no attempt can succeed before somebody changes it.
+      return new Ending.Failed(
+          new JobFailure(state, "spec.unit.sql: " + words(e), JobFailure.Kind.Dead), false);
     }
     return new Ending.Failed(
         new JobFailure(state.isEmpty() ? "SqlError" : state, words(e), JobFailure.Kind.Dead), true);
@@ -83,7 +89,8 @@ final class SqlFailure {
 
   private static String words(ServerErrorMessage error) {
     String message = Objects.requireNonNullElse(error.getMessage(), "error without a message");
-    return error.getDetail() == null ? message : message + " (" + error.getDetail() + ")";
+    String detail = error.getDetail() == null ? "" : " (" + error.getDetail() + ")";
+    return error.getHint() == null ? message + detail : message + detail + ". " + error.getHint();
   }
 
   private static String state(SQLException e) {

@@ -131,6 +131,24 @@ final class WorkerDbTest {
   }
 
   @Test
+  void triesAUnitThatTheDatabaseCannotReadOnceOnly() throws Exception {
+    Billing billing =
+        Billing.with(
+            DATABASE,
+            2,
+            Billing.manifest("SELECT id, :billingDate, fee", "SELECT id, :billingDate, fees"));
+
+    billing.fire();
+    billing.drain();
+
+    assertThat(billing.run()).isEqualTo("Failed 2/0/0/2");
+    assertThat(billing.text("select distinct attempt || ' ' || message from koyomi.dead"))
+        .isEqualTo(
+            "1 spec.unit.sql: column \"fees\" does not exist. Perhaps you meant to reference the"
+                + " column \"subscription.fee\".");
+  }
+
+  @Test
   void countsAUnitAsDoneWhoseLastCommandCountsNoRows() throws Exception {
     Billing billing =
         Billing.with(
