@@ -49,12 +49,20 @@ final class DisruptionTest {
         .restart();
     billing.awaitEnd();
     billing.assertTotals();
+    assertThat(room.database().count("select count(distinct worker_id) from koyomi.work"))
+        .as("workers that took part: the old pods and at least one new one")
+        .isGreaterThan(2);
+    assertThat(
+            room.database().count("select count(*) from koyomi.worker where lost_at is not null"))
+        .as("workers that did not drain")
+        .isZero();
   }
 
   @Test
   void aRestartOfTheOperatorLosesAndDoublesNothing(Room room) throws IOException {
     Billing billing = inTheMiddle(Billing.unguardedAndSlow(room));
     room.installation().restartOperator();
+    assertThat(room.database().run().state()).isEqualTo("Running");
     billing.awaitEnd();
     billing.assertTotals();
   }
