@@ -7,29 +7,19 @@ import java.net.URL;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
-import java.nio.file.attribute.PosixFilePermission;
-import java.nio.file.attribute.PosixFilePermissions;
 import java.util.Comparator;
 import java.util.Locale;
-import java.util.Set;
-import org.apache.commons.compress.archivers.tar.TarArchiveEntry;
-import org.apache.commons.compress.archivers.tar.TarArchiveInputStream;
-import org.apache.commons.compress.compressors.xz.XZCompressorInputStream;
 import org.jspecify.annotations.Nullable;
 
 /** The programs of PostgreSQL, unpacked from the archive on the class path the first time. */
 final class PostgresBinaries {
-  private static final Set<PosixFilePermission> PROGRAM =
-      PosixFilePermissions.fromString("rwxr-xr-x");
-  private static final Set<PosixFilePermission> FILE = PosixFilePermissions.fromString("rw-r--r--");
-
   private PostgresBinaries() {}
 
   /** Folder with {@code bin}, {@code lib} and {@code share}, below the given one. */
   static Path in(Path folder) throws IOException {
     String archive = archiveOf(System.getProperty("os.name"), System.getProperty("os.arch"));
     @Nullable URL url = PostgresBinaries.class.getResource("/" + archive);
-    if (url == null || !canUnpack()) {
+    if (url == null) {
       throw new LocalPostgresException(
           "There is no PostgreSQL for this machine on the class path ("
               + archive
@@ -39,19 +29,14 @@ final class PostgresBinaries {
     if (!Files.exists(home)) {
       Path unfinished = Files.createTempDirectory(folder, "unpacking-");
       try (InputStream packed = url.openStream()) {
-        unpack(packed, unfinished);
-        Files.setPosixFilePermissions(unfinished, PROGRAM);
+        PostgresArchive.unpack(packed, unfinished);
+        Files.setPosixFilePermissions(unfinished, PostgresArchive.PROGRAM);
         Files.move(unfinished, home, StandardCopyOption.ATOMIC_MOVE);
       } finally {
         delete(unfinished);
       }
     }
     return home;
-  }
-
-  /** The image of the workers has neither the archive nor what unpacks it. */
-  private static boolean canUnpack() {
-    return PostgresBinaries.class.getResource("/org/tukaani/xz/XZInputStream.class") != null;
   }
 
   static String archiveOf(String system, String architecture) {
@@ -65,26 +50,6 @@ final class PostgresBinaries {
     return url.openConnection() instanceof JarURLConnection jar
         ? Long.toHexString(jar.getJarEntry().getCrc())
         : "local";
-  }
-
-  private static void unpack(InputStream packed, Path folder) throws IOException {
-    try (var tar = new TarArchiveInputStream(new XZCompressorInputStream(packed))) {
-      for (TarArchiveEntry entry = tar.getNextEntry(); entry != null; entry = tar.getNextEntry()) {
-        Path target = entry.resolveIn(folder);
-        Files.createDirectories(target.getParent());
-        if (entry.isSymbolicLink()) {
-          Files.createSymbolicLink(target, Path.of(entry.getLinkName()));
-        } else if (entry.isFile()) {
-          Files.copy(tar, target);
-          Files.setPosixFilePermissions(target, (entry.getMode() & 0100) != 0 ? PROGRAM : FILE);
-        }
-      }
-    }
-    try (var folders = Files.walk(folder).filter(Files::isDirectory)) {
-      for (Path each : folders.toList()) {
-        Files.setPosixFilePermissions(each, PROGRAM);
-      }
-    }
   }
 
   static void delete(Path folder) throws IOException {

@@ -1,8 +1,11 @@
 package dev.koyomi.runner.db;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import dev.koyomi.runner.settings.DatabaseAddress;
 import dev.koyomi.runner.testing.TestDatabase;
+import java.time.Duration;
 import org.jdbi.v3.core.JdbiException;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.RegisterExtension;
@@ -64,6 +67,24 @@ class FaultTest {
         .isEqualTo(
             new Fault.TryAgain(
                 "The database has no queue yet (schema koyomi): run `koyomi migrate`."));
+  }
+
+  /** The pool only knows that its patience ended; a person wants to know why. */
+  @Test
+  void tellsTheServersWordsAndNotThePools() {
+    DatabaseAddress right = database.address();
+    DatabaseAddress wrong = new DatabaseAddress(right.jdbcUrl(), right.username(), "guessed");
+    try (Database pool =
+        Database.pooled(wrong, "test", 1, Duration.ofSeconds(1), Duration.ofSeconds(1))) {
+      assertThatThrownBy(() -> pool.dataSource().getConnection())
+          .satisfies(
+              thrown ->
+                  assertThat(Fault.of(thrown))
+                      .contains(
+                          new Fault.TryAgain(
+                              "The database refuses the user: password authentication failed for"
+                                  + " user \"app\". Check user name and password.")));
+    }
   }
 
   @Test
