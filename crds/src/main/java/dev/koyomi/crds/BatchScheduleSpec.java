@@ -19,6 +19,10 @@ import org.jspecify.annotations.Nullable;
     fieldPath = ".workers.stopWithin",
     message = Rules.STOP_WITHIN)
 @ValidationRule(
+    value = "has(self.trigger) || !has(self.schedules) || size(self.schedules) == 0",
+    fieldPath = ".schedules",
+    message = Rules.SCHEDULES_WITHOUT_TRIGGER)
+@ValidationRule(
     value = "!has(self.image) || self.image.matches(r'" + Rules.IMAGE_PATTERN + "')",
     fieldPath = ".image",
     message = Rules.IMAGE)
@@ -35,7 +39,10 @@ public record BatchScheduleSpec(
     @JsonPropertyDescription("No new runs while true; what runs goes on.") @Default("false")
         @Nullable Boolean suspend,
     @Default("{}") @Nullable Overlap overlap,
-    @Required @Nullable Trigger trigger,
+    @JsonPropertyDescription(
+            "Selects the targets of one occurrence: one row of the query is one job. Without it"
+                + " jobs come from koyomi.enqueue() alone.")
+        @Nullable Trigger trigger,
     @Default("{}") @Nullable Job job,
     @Required @Nullable Unit unit,
     @Default("{}") @Nullable Workers workers,
@@ -51,4 +58,5 @@ public record BatchScheduleSpec(
                 + " lines for each job.")
         @Size(max = 100)
         @Nullable List<EnvVariable> env,
-    @Default("{}") @Nullable Database database) {}
+    @Default("{}") @Nullable Database database,
+    @Default("{}") @Nullable History history) {}

@@ -25,8 +25,34 @@ public final class Rules {
   public static final String STOP_WITHIN =
       "stopWithin must be at least unit.timeout, so that a stopping pod can finish what it runs:"
           + " raise workers.stopWithin or lower unit.timeout.";
+  public static final String SCHEDULES_WITHOUT_TRIGGER =
+      "Schedules fire a trigger, and there is none: write spec.trigger, or take schedules out.";
+  public static final String LANES =
+      "lanes belongs to mode FifoByKey: write this mode, or take lanes out.";
+  public static final String ON_DEAD =
+      "onDead belongs to the modes Fifo and FifoByKey: write one of them, or take onDead out.";
+  public static final String PRIORITY =
+      "Fifo and FifoByKey keep the order of the trigger: take priority out, or write order.mode"
+          + " Unordered.";
   public static final String BACKOFF =
-      "initial must not be longer than max: lower initial or raise max.";
+      "initial (30s when silent) must not be longer than max (1h when silent): lower initial or"
+          + " raise max.";
+  public static final String DELAYS =
+      "delays takes the place of initial, factor and max: write either delays or these.";
+  public static final String ERROR_NAME =
+      "An error is an SQLSTATE such as 23505, the two characters of a class of them such as 23, or"
+          + " a name such as Timeout.";
+  public static final String RATE =
+      "A rate is a number of jobs per second, minute or hour, such as 10/s, 600/m or 1000/h.";
+  public static final String MAX_PAYLOAD =
+      "maxPayload is from 1 byte to 1Mi: write a quantity such as 256Ki.";
+  public static final String COMMIT_JOBS =
+      "jobs belongs to mode Many: write this mode, or take jobs out.";
+  public static final String MAX_TIME =
+      "maxTime is at least 10m, as a pod that ends sooner is restarted with growing waits: raise"
+          + " it.";
+  public static final String SOFT_MEMORY =
+      "softMemory is from 1Mi to 1Ti: write a quantity such as 400Mi.";
   public static final String ENV_NAME =
       "A variable's name has letters, digits and _, and does not begin with a digit.";
   public static final String ENV_OWN =
@@ -46,6 +72,12 @@ public final class Rules {
 
   /** Pattern of a Secret's name. */
   public static final String SECRET_NAME_PATTERN = "^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$";
+
+  /** Pattern of what an entry of {@code retry.on} names. */
+  public static final String ERROR_NAME_PATTERN = "^([0-9A-Z]{2}|[0-9A-Z]{5}|[A-Z][A-Za-z]{2,59})$";
+
+  /** Pattern of a rate: jobs per second, minute or hour. */
+  public static final String RATE_PATTERN = "^[1-9][0-9]{0,6}/[smh]$";
 
   /** Pattern of an image, which Kubernetes reads itself. */
   public static final String IMAGE_PATTERN = "^[^ \\t\\r\\n]+$";

@@ -26,9 +26,9 @@ import org.jspecify.annotations.Nullable;
     message = Rules.ZERO)
 public record Trigger(
     @JsonPropertyDescription(
-            "Query in the batch's database; one row is one job. The column `key` identifies the"
-                + " target, the other columns are the job's payload. :logicalDate is the"
-                + " occurrence's date in spec.timeZone.")
+            "Query in the batch's database or that of `database`; one row is one job. The column"
+                + " `key` identifies the target, the other columns are the job's payload."
+                + " :logicalDate is the occurrence's date in spec.timeZone.")
         @Required
         @Size(max = 65536)
         @Nullable String sql,
@@ -43,7 +43,24 @@ public record Trigger(
         @Max(100000000)
         @Nullable Integer maxJobs,
     @JsonPropertyDescription("How a run without targets ends.") @Default("Succeed")
-        @Nullable OnEmpty onEmpty) {
+        @Nullable OnEmpty onEmpty,
+    @Nullable Source database) {
+  /** Another database to select in. */
+  @JsonClassDescription(
+      "Another PostgreSQL database that the query runs in, such as a read replica; default: that of"
+          + " spec.database.")
+  @ValidationRule(
+      value = "self.secretName.matches(r'" + Rules.SECRET_NAME_PATTERN + "')",
+      fieldPath = ".secretName",
+      message = Rules.SECRET_NAME)
+  public record Source(
+      @JsonPropertyDescription(
+              "Secret of the same namespace with the keys jdbc-uri (or host, port and dbname),"
+                  + " username and password. Only the trigger's pod reads it.")
+          @Required
+          @Size(max = 253)
+          @Nullable String secretName) {}
+
   public enum OnEmpty {
     Succeed,
     Fail

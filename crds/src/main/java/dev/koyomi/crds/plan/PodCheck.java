@@ -4,6 +4,7 @@ import dev.koyomi.crds.BatchScheduleSpec;
 import dev.koyomi.crds.EnvVariable;
 import dev.koyomi.crds.Resources;
 import dev.koyomi.crds.Rules;
+import dev.koyomi.crds.Trigger;
 import java.math.BigDecimal;
 import java.util.HashMap;
 import java.util.List;
@@ -25,13 +26,21 @@ final class PodCheck {
       problems.add("spec.image", Rules.IMAGE);
     }
     String secret = spec.database() == null ? null : spec.database().secretName();
-    if (secret != null && !secret.matches(Rules.SECRET_NAME_PATTERN)) {
-      problems.add("spec.database.secretName", Rules.SECRET_NAME);
+    secret(secret, "spec.database.secretName");
+    Trigger.Source source = spec.trigger() == null ? null : spec.trigger().database();
+    if (source != null) {
+      secret(source.secretName(), "spec.trigger.database.secretName");
     }
     if (spec.resources() != null) {
       resources(spec.resources());
     }
     env(spec.env());
+  }
+
+  private void secret(@Nullable String name, String field) {
+    if (name != null && !name.matches(Rules.SECRET_NAME_PATTERN)) {
+      problems.add(field, Rules.SECRET_NAME);
+    }
   }
 
   private void resources(Resources resources) {

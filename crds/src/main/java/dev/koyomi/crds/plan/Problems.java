@@ -19,6 +19,11 @@ final class Problems {
     }
   }
 
+  /** Whether the field itself is wrong already. */
+  boolean at(String field) {
+    return found.stream().anyMatch(problem -> problem.field().equals(field));
+  }
+
   /** Whether something within the field is wrong already. */
   boolean within(String field) {
     return found.stream().anyMatch(problem -> problem.field().startsWith(field + "."));

@@ -16,6 +16,16 @@ final class Quantities {
 
   private Quantities() {}
 
+  /**
+   * Bytes as a quantity, one text for each: in the largest binary unit that gives a whole number.
+   */
+  static String ofBytes(long bytes) {
+    int power = Math.min(Long.numberOfTrailingZeros(bytes) / 10, BINARY.length());
+    return bytes == 0 || power == 0
+        ? Long.toString(bytes)
+        : (bytes >> (10 * power)) + BINARY.substring(power - 1, power) + "i";
+  }
+
   /** The amount; empty when the text is no quantity or a negative one. */
   static Optional<BigDecimal> amount(String text) {
     var parts = QUANTITY.matcher(text);

@@ -14,9 +14,9 @@ import io.fabric8.generator.annotation.Min;
 import io.fabric8.generator.annotation.Required;
 import io.fabric8.generator.annotation.Size;
 import java.lang.annotation.Annotation;
+import java.lang.reflect.AnnotatedParameterizedType;
 import java.lang.reflect.ParameterizedType;
 import java.lang.reflect.RecordComponent;
-import java.lang.reflect.Type;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
@@ -72,7 +72,7 @@ final class RecordReader {
     if (component.getGenericType() instanceof ParameterizedType generic) {
       return component.getType() == Map.class
           ? map(given, component, field)
-          : list(given, component, generic.getActualTypeArguments()[0], field);
+          : list(given, component, (Class<?>) generic.getActualTypeArguments()[0], field);
     }
     return single(given, component.getType(), component, field);
   }
@@ -89,7 +89,7 @@ final class RecordReader {
       return given.isBoolean() ? given : wrong(field, given, "true or false", null);
     }
     return type == String.class
-        ? text(given, component, field)
+        ? text(given, component, on(component, Size.class), field)
         : number(given, type, component, field);
   }
 
@@ -109,12 +109,12 @@ final class RecordReader {
     return given;
   }
 
-  private @Nullable JsonNode text(JsonNode given, RecordComponent component, String field) {
+  private @Nullable JsonNode text(
+      JsonNode given, RecordComponent component, @Nullable Size size, String field) {
     if (!given.isTextual()) {
       problems.add(field, Sentences.notText(given, example(component)));
       return null;
     }
-    Size size = on(component, Size.class);
     int length = given.textValue().codePointCount(0, given.textValue().length());
     if (size != null && length < size.min()) {
       problems.add(field, Sentences.empty(component.getName()));
@@ -128,17 +128,28 @@ final class RecordReader {
   }
 
   private @Nullable JsonNode list(
-      JsonNode given, RecordComponent component, Type element, String field) {
+      JsonNode given, RecordComponent component, Class<?> element, String field) {
     if (!given.isArray()) {
       return wrong(field, given, "a list", null);
     }
     checkCount(given, component, field);
     ArrayNode kept = NODES.arrayNode();
     for (int i = 0; i < given.size(); i++) {
-      JsonNode read = single(given.get(i), (Class<?>) element, component, field + "[" + i + "]");
+      String item = field + "[" + i + "]";
+      JsonNode read =
+          element == String.class
+              ? text(given.get(i), component, ofElement(component), item)
+              : single(given.get(i), element, component, item);
       kept.add(read == null ? NODES.nullNode() : read);
     }
     return kept;
+  }
+
+  /** The limit of a list's texts stands within the brackets of its type. */
+  private static @Nullable Size ofElement(RecordComponent component) {
+    return component.getAnnotatedType() instanceof AnnotatedParameterizedType list
+        ? list.getAnnotatedActualTypeArguments()[0].getAnnotation(Size.class)
+        : null;
   }
 
   /** Maps are of quantities, which Kubernetes takes as whole numbers too. */
@@ -161,6 +172,9 @@ final class RecordReader {
 
   private void checkCount(JsonNode given, RecordComponent component, String field) {
     Size size = on(component, Size.class);
+    if (size != null && given.size() < size.min()) {
+      problems.add(field, Sentences.empty(component.getName()));
+    }
     if (size != null && given.size() > size.max()) {
       problems.add(field, Sentences.tooMany(given.size(), size.max(), "items"));
     }

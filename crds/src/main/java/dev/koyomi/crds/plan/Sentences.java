@@ -13,6 +13,9 @@ final class Sentences {
   private Sentences() {}
 
   static String unknownField(String name, Collection<String> known) {
+    if (name.equals("true") && known.contains("on")) {
+      return "YAML takes on without quotes for true: write \"on\", with quotes.";
+    }
     return "There is no field \"%s\": %s"
         .formatted(
             name,

@@ -4,7 +4,6 @@ import static java.util.Objects.requireNonNull;
 
 import dev.koyomi.crds.BatchScheduleSpec;
 import dev.koyomi.crds.Database;
-import dev.koyomi.crds.Durations;
 import dev.koyomi.crds.Job;
 import dev.koyomi.crds.Rules;
 import dev.koyomi.crds.Trigger;
@@ -23,6 +22,11 @@ import org.jspecify.annotations.Nullable;
  * the record's own limits, is null, and a problem.
  */
 final class SpecCheck {
+  private static final int JOBS_PER_COMMIT = 50;
+  private static final Duration SHORTEST_LIFE = Duration.ofMinutes(10);
+  private static final long LEAST_MEMORY = 1L << 20;
+  private static final long MOST_MEMORY = 1L << 40;
+
   private final Problems problems;
   private final BatchScheduleSpec spec;
   private final @Nullable ZoneId timeZone;
@@ -32,8 +36,9 @@ final class SpecCheck {
   private final @Nullable SqlText unitSql;
   private final @Nullable Duration unitTimeout;
   private final @Nullable Duration stopWithin;
-  private final @Nullable Duration initial;
-  private final @Nullable Duration max;
+  private final Plan.@Nullable Commit commit;
+  private final Plan.@Nullable JobPlan job;
+  private final Plan.@Nullable Recycle recycle;
 
   SpecCheck(Problems problems, BatchScheduleSpec spec, String name) {
     this.problems = problems;
@@ -41,26 +46,32 @@ final class SpecCheck {
     TimetableCheck timetable = new TimetableCheck(problems);
     timeZone = timetable.zone(spec.timeZone());
     crons = timetable.crons(spec.schedules(), name);
+    AmountCheck amounts = new AmountCheck(problems);
     SqlCheck sql = new SqlCheck(problems);
     Trigger trigger = spec.trigger();
-    triggerSql = trigger == null ? null : sql.query(trigger.sql());
-    triggerTimeout = trigger == null ? null : timeout(trigger.timeout(), "spec.trigger.timeout");
+    triggerSql = trigger == null ? null : sql.query(trigger.sql(), orderMode(spec));
+    triggerTimeout =
+        trigger == null ? null : amounts.timeout(trigger.timeout(), "spec.trigger.timeout");
+    if (trigger == null
+        && spec.schedules() != null
+        && !spec.schedules().isEmpty()
+        && !problems.at("spec.trigger")) {
+      problems.add("spec.schedules", Rules.SCHEDULES_WITHOUT_TRIGGER);
+    }
+    job = new JobCheck(problems).plan(spec.job());
     Unit unit = spec.unit();
-    unitSql = unit == null ? null : sql.transaction(unit.sql());
-    unitTimeout = unit == null ? null : timeout(unit.timeout(), "spec.unit.timeout");
+    Unit.Commit given = unit == null ? null : unit.commit();
+    unitSql =
+        unit == null ? null : sql.transaction(unit.sql(), given == null ? null : given.mode());
+    unitTimeout = unit == null ? null : amounts.timeout(unit.timeout(), "spec.unit.timeout");
+    commit = commit(given);
     Workers workers = spec.workers();
-    stopWithin = workers == null ? null : duration(workers.stopWithin(), "spec.workers.stopWithin");
-    if (longer(unitTimeout, stopWithin)) {
+    stopWithin =
+        workers == null ? null : amounts.duration(workers.stopWithin(), "spec.workers.stopWithin");
+    if (AmountCheck.longer(unitTimeout, stopWithin)) {
       problems.add("spec.workers.stopWithin", Rules.STOP_WITHIN);
     }
-    Job.Retry retry = spec.job() == null ? null : spec.job().retry();
-    Job.Backoff backoff = retry == null ? null : retry.backoff();
-    initial =
-        backoff == null ? null : duration(backoff.initial(), "spec.job.retry.backoff.initial");
-    max = backoff == null ? null : duration(backoff.max(), "spec.job.retry.backoff.max");
-    if (longer(initial, max)) {
-      problems.add("spec.job.retry.backoff.initial", Rules.BACKOFF);
-    }
+    recycle = workers == null ? null : recycle(workers.recycle(), amounts);
     new PodCheck(problems).check(spec);
   }
 
@@ -78,14 +89,16 @@ final class SpecCheck {
             .toList(),
         requireNonNull(spec.suspend()),
         requireNonNull(requireNonNull(spec.overlap()).policy()),
-        selection(requireNonNull(spec.trigger())),
-        retry(requireNonNull(requireNonNull(spec.job()).retry())),
-        new Plan.UnitPlan(requireNonNull(unitSql), requireNonNull(unitTimeout)),
+        spec.trigger() == null ? null : selection(spec.trigger()),
+        requireNonNull(job),
+        new Plan.UnitPlan(
+            requireNonNull(unitSql), requireNonNull(unitTimeout), requireNonNull(commit)),
         workers(requireNonNull(spec.workers())),
         spec.image(),
         spec.resources(),
         spec.env() == null ? List.of() : spec.env(),
-        database(requireNonNull(spec.database())));
+        database(requireNonNull(spec.database())),
+        requireNonNull(requireNonNull(spec.history()).days()));
   }
 
   private Plan.Selection selection(Trigger trigger) {
@@ -93,24 +106,16 @@ final class SpecCheck {
         requireNonNull(triggerSql),
         requireNonNull(triggerTimeout),
         requireNonNull(trigger.maxJobs()),
-        requireNonNull(trigger.onEmpty()));
-  }
-
-  private RetryPolicy retry(Job.Retry retry) {
-    Job.Backoff backoff = requireNonNull(retry.backoff());
-    return new RetryPolicy(
-        requireNonNull(retry.maxAttempts()),
-        requireNonNull(initial),
-        requireNonNull(backoff.factor()),
-        requireNonNull(max),
-        requireNonNull(backoff.jitter()));
+        requireNonNull(trigger.onEmpty()),
+        trigger.database() == null ? null : trigger.database().secretName());
   }
 
   private Plan.WorkerPool workers(Workers workers) {
     return new Plan.WorkerPool(
         requireNonNull(workers.max()),
         requireNonNull(workers.concurrency()),
-        requireNonNull(stopWithin));
+        requireNonNull(stopWithin),
+        requireNonNull(recycle));
   }
 
   private static Plan.DatabaseRef database(Database database) {
@@ -118,27 +123,41 @@ final class SpecCheck {
         requireNonNull(database.secretName()), requireNonNull(database.migrate()));
   }
 
-  private @Nullable Duration timeout(@Nullable String text, String field) {
-    Duration duration = duration(text, field);
-    if (duration != null && duration.isZero()) {
-      problems.add(field, Rules.ZERO);
-      return null;
-    }
-    return duration;
+  private static Job.@Nullable OrderMode orderMode(BatchScheduleSpec spec) {
+    Job.Order order = spec.job() == null ? null : spec.job().order();
+    return order == null ? null : order.mode();
   }
 
-  private @Nullable Duration duration(@Nullable String text, String field) {
-    if (text == null) {
+  private Plan.@Nullable Commit commit(Unit.@Nullable Commit given) {
+    Unit.CommitMode mode = given == null ? null : given.mode();
+    if (given == null || mode == null) {
       return null;
     }
-    Duration duration = Durations.parse(text).orElse(null);
-    if (duration == null) {
-      problems.add(field, Rules.DURATION);
+    if (given.jobs() != null && mode != Unit.CommitMode.Many) {
+      problems.add("spec.unit.commit.jobs", Rules.COMMIT_JOBS);
     }
-    return duration;
+    return switch (mode) {
+      case Each -> new Plan.Commit.Each();
+      case Many -> new Plan.Commit.Many(given.jobs() == null ? JOBS_PER_COMMIT : given.jobs());
+      case Chunk -> new Plan.Commit.Chunk();
+    };
   }
 
-  private static boolean longer(@Nullable Duration a, @Nullable Duration b) {
-    return a != null && b != null && a.compareTo(b) > 0;
+  private Plan.@Nullable Recycle recycle(Workers.@Nullable Recycle given, AmountCheck amounts) {
+    if (given == null) {
+      return null;
+    }
+    Duration maxTime = amounts.duration(given.maxTime(), "spec.workers.recycle.maxTime");
+    if (AmountCheck.longer(SHORTEST_LIFE, maxTime)) {
+      problems.add("spec.workers.recycle.maxTime", Rules.MAX_TIME);
+    }
+    Long softMemory =
+        amounts.bytes(
+            given.softMemory(),
+            "spec.workers.recycle.softMemory",
+            LEAST_MEMORY,
+            MOST_MEMORY,
+            Rules.SOFT_MEMORY);
+    return maxTime == null ? null : new Plan.Recycle(maxTime, given.maxJobs(), softMemory);
   }
 }

@@ -1,6 +1,8 @@
 package dev.koyomi.crds.plan;
 
+import dev.koyomi.crds.Job;
 import dev.koyomi.crds.Rules;
+import dev.koyomi.crds.Unit;
 import dev.koyomi.crds.sql.SqlProblem;
 import dev.koyomi.crds.sql.SqlText;
 import dev.koyomi.crds.sql.SqlText.Statement;
@@ -26,7 +28,7 @@ final class SqlCheck {
   }
 
   /** The trigger's query. */
-  @Nullable SqlText query(@Nullable String text) {
+  @Nullable SqlText query(@Nullable String text, Job.@Nullable OrderMode order) {
     String field = "spec.trigger.sql";
     SqlText sql = parse(text, field);
     if (sql == null) {
@@ -44,6 +46,14 @@ final class SqlCheck {
           "The trigger is a query: write one statement that begins with SELECT, WITH, VALUES or"
               + " TABLE, not with %s.".formatted(sql.statements().getFirst().keyword()));
     }
+    if (order != null
+        && order != Job.OrderMode.Unordered
+        && !sql.statements().getLast().ordered()) {
+      problems.add(
+          field,
+          "With order.mode %s the jobs are done in the order of this query, and it has none: end it with ORDER BY, outside all parentheses."
+              .formatted(order));
+    }
     for (String parameter : sql.parameters()) {
       if (!parameter.equals(LOGICAL_DATE)) {
         problems.add(
@@ -56,7 +66,7 @@ final class SqlCheck {
   }
 
   /** The Unit's statements. */
-  @Nullable SqlText transaction(@Nullable String text) {
+  @Nullable SqlText transaction(@Nullable String text, Unit.@Nullable CommitMode commit) {
     String field = "spec.unit.sql";
     SqlText sql = parse(text, field);
     if (sql == null) {
@@ -72,7 +82,31 @@ final class SqlCheck {
                 + " commits: take the statement out.");
       }
     }
+    if (commit == Unit.CommitMode.Chunk) {
+      chunk(sql, field);
+    } else if (commit != null && sql.usesJobs()) {
+      problems.add(
+          field,
+          "koyomi.jobs() gives many jobs at once, and with commit.mode %s a statement works on one: write commit.mode Chunk, or :name for a column of the job."
+              .formatted(commit));
+    }
     return sql;
+  }
+
+  private void chunk(SqlText sql, String field) {
+    if (!sql.usesJobs()) {
+      problems.add(
+          field,
+          "With commit.mode Chunk the statements work on many jobs at once, and these read none:"
+              + " write FROM koyomi.jobs() AS job(…) with the columns that they need, or"
+              + " commit.mode Each.");
+    }
+    if (!sql.parameters().isEmpty()) {
+      problems.add(
+          field,
+          "With commit.mode Chunk there is no single job that :%s could come from: read the columns from koyomi.jobs()."
+              .formatted(String.join(", :", sql.parameters())));
+    }
   }
 
   private @Nullable SqlText parse(@Nullable String text, String field) {

@@ -4,17 +4,33 @@ import dev.koyomi.crds.sql.SqlText.Statement;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
 
 /** Walks once over a text as PostgreSQL's own scanner does, and cuts it into statements. */
 final class Lexer {
+  /** The call that the server takes only where it gets rows: it gives one JSON array. */
+  private static final Pattern JOBS =
+      Pattern.compile("koyomi\\s*\\.\\s*jobs\\s*\\(\\s*\\)", Pattern.CASE_INSENSITIVE);
+
+  private static final String JOBS_AS_ROWS = "jsonb_to_recordset(koyomi.jobs())";
+
   private final String text;
   private final List<Statement> statements = new ArrayList<>();
   private int at;
 
   private final StringBuilder statement = new StringBuilder();
+  private final StringBuilder piece = new StringBuilder();
+  private final List<String> pieces = new ArrayList<>();
   private final List<String> parameters = new ArrayList<>();
   private String keyword = "";
   private boolean empty = true;
+  private boolean usesJobs;
+  private boolean ordered;
+
+  /** Whether the last token was ORDER outside all parentheses. */
+  private boolean afterOrder;
+
   private int parentheses;
   private int brackets;
 
@@ -43,17 +59,19 @@ final class Lexer {
       endStatement();
     } else {
       empty = false;
-      token(here);
+      boolean by = afterOrder;
+      afterOrder = false;
+      token(here, by);
     }
   }
 
-  private void token(char here) throws SqlProblem {
+  private void token(char here, boolean afterOrder) throws SqlProblem {
     if (here == '\'') {
       copyTo(endOfQuote(at, false));
     } else if (here == '"') {
       copyTo(endOfQuote(at, false));
     } else if (startsWord(here)) {
-      word();
+      word(afterOrder);
     } else if (here >= '0' && here <= '9') {
       copyTo(endOfNumber());
     } else if (here == '$') {
@@ -61,7 +79,7 @@ final class Lexer {
     } else if (here == ':') {
       colon();
     } else if (here == '?') {
-      statement.append("??");
+      put("??", "?");
       at++;
     } else {
       nest(here);
@@ -69,12 +87,21 @@ final class Lexer {
     }
   }
 
-  private void word() throws SqlProblem {
+  private void word(boolean afterOrder) throws SqlProblem {
+    Matcher jobs = JOBS.matcher(text).region(at, text.length());
+    if (jobs.lookingAt()) {
+      put(JOBS_AS_ROWS, JOBS_AS_ROWS);
+      usesJobs = true;
+      at = jobs.end();
+      return;
+    }
     int end = endOfWord(at);
     String word = text.substring(at, end);
     if (keyword.isEmpty()) {
       keyword = word.toUpperCase(Locale.ROOT);
     }
+    ordered |= afterOrder && word.equalsIgnoreCase("by");
+    this.afterOrder = parentheses == 0 && word.equalsIgnoreCase("order");
     boolean escapes = word.equalsIgnoreCase("e") && end < text.length() && text.charAt(end) == '\'';
     copyTo(escapes ? endOfQuote(end, true) : end);
   }
@@ -106,6 +133,7 @@ final class Lexer {
       int end = endOfTag(next);
       parameters.add(text.substring(next, end));
       statement.append('?');
+      endPiece();
       at = end;
     } else {
       copyTo(next);
@@ -192,21 +220,40 @@ final class Lexer {
   }
 
   private void endStatement() {
+    endPiece();
     if (!empty) {
-      statements.add(new Statement(statement.toString().strip(), parameters, keyword));
+      pieces.set(0, pieces.getFirst().stripLeading());
+      pieces.set(pieces.size() - 1, pieces.getLast().stripTrailing());
+      statements.add(
+          new Statement(
+              statement.toString().strip(), parameters, keyword, pieces, usesJobs, ordered));
     }
     statement.setLength(0);
+    pieces.clear();
     parameters.clear();
     keyword = "";
     empty = true;
+    usesJobs = false;
+    ordered = false;
+    afterOrder = false;
     parentheses = 0;
     brackets = 0;
   }
 
+  private void endPiece() {
+    pieces.add(piece.toString());
+    piece.setLength(0);
+  }
+
   private void copyTo(int end) {
-    int stop = Math.min(end, text.length());
-    statement.append(text, at, stop);
-    at = stop;
+    String copied = text.substring(at, Math.min(end, text.length()));
+    put(copied, copied);
+    at += copied.length();
+  }
+
+  private void put(String forJdbc, String raw) {
+    statement.append(forJdbc);
+    piece.append(raw);
   }
 
   private SqlProblem problem(String sentence, int position) {

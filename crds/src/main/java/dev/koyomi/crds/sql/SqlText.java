@@ -3,6 +3,7 @@ package dev.koyomi.crds.sql;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Set;
+import java.util.function.Function;
 
 /**
  * SQL with named parameters ({@code :name}), taken apart into its statements.
@@ -27,16 +28,51 @@ public record SqlText(String text, List<Statement> statements) {
     return names;
   }
 
+  /** Whether a statement reads its jobs from {@code koyomi.jobs()}. */
+  public boolean usesJobs() {
+    return statements.stream().anyMatch(Statement::usesJobs);
+  }
+
   /**
-   * One statement as JDBC takes it.
+   * One statement, for JDBC and for a server without parameters. Where the user calls {@code
+   * koyomi.jobs()}, {@code jsonb_to_recordset(koyomi.jobs())} stands in both.
    *
-   * @param text each parameter is a {@code ?}, each {@code ?} of an operator is doubled
+   * @param text as JDBC takes it: each parameter is a {@code ?}, each {@code ?} of an operator is
+   *     doubled
    * @param parameters the names behind the {@code ?}, in order
    * @param keyword first word in capitals, such as INSERT; empty when there is none
+   * @param pieces as the user wrote it: what stands before, between and after the parameters
+   * @param usesJobs whether it calls {@code koyomi.jobs()}
+   * @param ordered whether it has ORDER BY outside all parentheses
    */
-  public record Statement(String text, List<String> parameters, String keyword) {
+  public record Statement(
+      String text,
+      List<String> parameters,
+      String keyword,
+      List<String> pieces,
+      boolean usesJobs,
+      boolean ordered) {
     public Statement {
       parameters = List.copyOf(parameters);
+      pieces = List.copyOf(pieces);
+      if (pieces.size() != parameters.size() + 1) {
+        throw new IllegalArgumentException(
+            "%d parameters part a statement into %d pieces, not %d."
+                .formatted(parameters.size(), parameters.size() + 1, pieces.size()));
+      }
+    }
+
+    /**
+     * The statement as the user wrote it, with something else in the place of each parameter.
+     *
+     * @param parameter gives what stands for the parameter of a name
+     */
+    public String rendered(Function<String, String> parameter) {
+      StringBuilder rendered = new StringBuilder(pieces.getFirst());
+      for (int i = 0; i < parameters.size(); i++) {
+        rendered.append(parameter.apply(parameters.get(i))).append(pieces.get(i + 1));
+      }
+      return rendered.toString();
     }
   }
 }

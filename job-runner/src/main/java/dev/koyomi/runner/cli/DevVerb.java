@@ -78,6 +78,7 @@ final class DevVerb implements Callable<Integer> {
   public Integer call() throws Exception {
     BatchFolder folder = folder();
     Planned.Valid batch = ManifestFile.one(folder.manifest());
+    Duration selecting = ManifestFile.trigger(batch.plan()).timeout();
     Fired fired = occurrence(batch.plan());
     LocalPostgres postgres =
         LocalPostgres.start(
@@ -89,8 +90,7 @@ final class DevVerb implements Callable<Integer> {
                 "koyomi dev",
                 batch.plan().workers().concurrency() + LocalRun.MORE_CONNECTIONS,
                 PATIENCE,
-                Collections.max(
-                    List.of(batch.plan().trigger().timeout(), batch.plan().unit().timeout())));
+                Collections.max(List.of(selecting, batch.plan().unit().timeout())));
         Stop stop = Stop.install()) {
       stop.closeAtStop(postgres);
       stop.closeAtStop(database);

@@ -3,6 +3,7 @@ package dev.koyomi.runner.cli;
 import com.fasterxml.jackson.databind.JsonNode;
 import dev.koyomi.crds.plan.ManifestProblem;
 import dev.koyomi.crds.plan.Manifests;
+import dev.koyomi.crds.plan.Plan;
 import dev.koyomi.crds.plan.Planned;
 import dev.koyomi.crds.plan.Planner;
 import dev.koyomi.crds.plan.Problem;
@@ -32,6 +33,17 @@ final class ManifestFile {
   /** The one batch of a definition or manifest; anything else ends the command. */
   static Planned.Valid one(Path file) {
     return one(file.toString(), plan(file));
+  }
+
+  /** What the batch selects with; one that only takes jobs from outside ends the command. */
+  static Plan.Selection trigger(Plan plan) {
+    if (plan.trigger() == null) {
+      throw new CommandProblem(
+          ExitCode.WRONG,
+          "The batch %s has no trigger to fire: its jobs come from koyomi.enqueue() alone."
+              .formatted(plan.batch()));
+    }
+    return plan.trigger();
   }
 
   /** The definition that the queue keeps of a batch. */

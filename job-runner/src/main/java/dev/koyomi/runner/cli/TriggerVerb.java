@@ -60,15 +60,11 @@ final class TriggerVerb implements Callable<Integer> {
   @Override
   public Integer call() throws SQLException, InterruptedException {
     Planned.Valid valid = ManifestFile.one(definition);
+    Duration timeout = ManifestFile.trigger(valid.plan()).timeout();
     Fired fired = fired(valid);
     try (var opened = option.open(surroundings, LocalPostgres.Options.shared());
         Database database =
-            Database.pooled(
-                opened.address(),
-                "koyomi trigger",
-                CONNECTIONS,
-                PATIENCE,
-                valid.plan().trigger().timeout())) {
+            Database.pooled(opened.address(), "koyomi trigger", CONNECTIONS, PATIENCE, timeout)) {
       if (cronJob == null) {
         QueueSchema.require(database);
         registerUnknown(new Batches(database.jdbi()), valid);

@@ -63,10 +63,11 @@ public final class Selection {
     connection.setAutoCommit(false);
     boolean committed = false;
     try {
-      limitTime(connection, plan.trigger().timeout());
-      int maxJobs = plan.trigger().maxJobs();
+      Plan.Selection trigger = Objects.requireNonNull(plan.trigger());
+      limitTime(connection, trigger.timeout());
+      int maxJobs = trigger.maxJobs();
       ChunkInsert insert =
-          ChunkInsert.prepare(connection, plan.trigger(), values, plan.unit().sql().parameters());
+          ChunkInsert.prepare(connection, trigger, values, plan.unit().sql().parameters());
       insert.ofAllRows(connection, run, token);
       Counted counted = count(connection);
       Counts counts = counted.check(maxJobs);

@@ -24,6 +24,7 @@ import java.time.LocalDate;
 import java.util.Collections;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Optional;
 import java.util.stream.Stream;
 import org.slf4j.Logger;
@@ -35,6 +36,7 @@ public final class TriggerRun {
 
   private final Database database;
   private final Plan plan;
+  private final Plan.Selection trigger;
   private final String revision;
   private final String pod;
   private final Pause pause;
@@ -55,9 +57,13 @@ public final class TriggerRun {
   private static final Duration LOOK = Duration.ofMillis(500);
   private static final int CONNECT_TRIES = 5;
 
+  /**
+   * @param plan with a trigger
+   */
   public TriggerRun(Database database, Plan plan, String revision, String pod, Pause pause) {
     this.database = database;
     this.plan = plan;
+    this.trigger = Objects.requireNonNull(plan.trigger());
     this.revision = revision;
     this.pod = pod;
     this.pause = pause;
@@ -138,7 +144,7 @@ public final class TriggerRun {
         LocalDate.ofInstant(occurrence, plan.timeZone()),
         revision,
         plan.overlap() == Overlap.Policy.Skip,
-        plan.trigger().timeout(),
+        trigger.timeout(),
         byPerson);
   }
 
@@ -195,7 +201,7 @@ public final class TriggerRun {
         if (!(opening instanceof Opening.SelectedByAnother(long run))) {
           return result(opening);
         }
-        if (waited.compareTo(plan.trigger().timeout()) >= 0) {
+        if (waited.compareTo(trigger.timeout()) >= 0) {
           return new TriggerResult.TryAgain(
               "Another process still selects for run %d; it is alive, so this one gives way."
                   .formatted(run));
@@ -231,7 +237,7 @@ public final class TriggerRun {
         Selection.Counts counts =
             selection.select(
                 connection, plan, Map.of("logicalDate", opened.logicalDate().toString()));
-        boolean failWhenEmpty = plan.trigger().onEmpty() == Trigger.OnEmpty.Fail;
+        boolean failWhenEmpty = trigger.onEmpty() == Trigger.OnEmpty.Fail;
         selection.dispatch(connection, counts, failWhenEmpty);
         return dispatched(opened, counts, failWhenEmpty);
       } catch (Selection.Refused e) {
@@ -286,7 +292,7 @@ public final class TriggerRun {
         String message =
             "57014".equals(e.getSQLState())
                 ? "the selection took longer than spec.trigger.timeout = %ds"
-                    .formatted(plan.trigger().timeout().toSeconds())
+                    .formatted(trigger.timeout().toSeconds())
                 : "spec.trigger.sql: " + sentence;
         selection.note(connection, message);
         yield new TriggerResult.Failed(run, message);

@@ -45,7 +45,8 @@ final class Execution {
   private Ending record(Connection connection, LeasedSlice slice, int at, Ending.Failed failed) {
     Optional<Duration> wait =
         failed.retryable()
-            ? retry.waitAfter(slice.countedAttempt(), random.nextDouble())
+            ? retry.waitAfter(
+                failed.failure().errorClass(), slice.countedAttempt(), random.nextDouble())
             : Optional.empty();
     try {
       connection.setAutoCommit(true);

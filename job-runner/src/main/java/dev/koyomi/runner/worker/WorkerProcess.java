@@ -62,7 +62,7 @@ public final class WorkerProcess implements AutoCloseable {
                 plan.unit().timeout(),
                 nanoTime),
             slices,
-            plan.retry(),
+            plan.job().retry(),
             random);
     Slot.Shared shared =
         new Slot.Shared(

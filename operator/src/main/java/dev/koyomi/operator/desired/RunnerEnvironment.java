@@ -21,17 +21,21 @@ final class RunnerEnvironment {
 
   /** Of every pod: the runner says in a sentence which key of the Secret is missing. */
   static List<EnvVar> ofDatabase(Plan plan) {
-    String secret = plan.database().secretName();
-    return new ArrayList<>(
-        List.of(
-            fromSecret("KOYOMI_DATABASE_URI", secret, "jdbc-uri"),
-            fromSecret("KOYOMI_DATABASE_HOST", secret, "host"),
-            fromSecret("KOYOMI_DATABASE_PORT", secret, "port"),
-            fromSecret("KOYOMI_DATABASE_NAME", secret, "dbname"),
-            fromSecret("KOYOMI_DATABASE_USERNAME", secret, "username"),
-            fromSecret("KOYOMI_DATABASE_PASSWORD", secret, "password"),
-            fromField("KOYOMI_POD", "metadata.name"),
-            fromField("KOYOMI_NAMESPACE", "metadata.namespace")));
+    List<EnvVar> environment =
+        new ArrayList<>(database("KOYOMI_DATABASE_", plan.database().secretName()));
+    environment.add(fromField("KOYOMI_POD", "metadata.name"));
+    environment.add(fromField("KOYOMI_NAMESPACE", "metadata.namespace"));
+    return environment;
+  }
+
+  private static List<EnvVar> database(String prefix, String secret) {
+    return List.of(
+        fromSecret(prefix + "URI", secret, "jdbc-uri"),
+        fromSecret(prefix + "HOST", secret, "host"),
+        fromSecret(prefix + "PORT", secret, "port"),
+        fromSecret(prefix + "NAME", secret, "dbname"),
+        fromSecret(prefix + "USERNAME", secret, "username"),
+        fromSecret(prefix + "PASSWORD", secret, "password"));
   }
 
   static List<EnvVar> ofWorker(Plan plan) {
@@ -42,6 +46,10 @@ final class RunnerEnvironment {
 
   static List<EnvVar> ofTrigger(Plan plan) {
     List<EnvVar> environment = ofDatabase(plan);
+    Plan.Selection trigger = plan.trigger();
+    if (trigger != null && trigger.databaseSecret() != null) {
+      environment.addAll(database("KOYOMI_TRIGGER_DATABASE_", trigger.databaseSecret()));
+    }
     // The scheduled instant is in the Job's name; the annotation with it is on the Job only, out of
     // the pod's reach.
     environment.add(
