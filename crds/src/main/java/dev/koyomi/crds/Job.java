@@ -14,17 +14,20 @@ import org.jspecify.annotations.Nullable;
 /** How each target's job is handled. */
 @JsonClassDescription("How each target's job is handled.")
 @ValidationRule(
-    value = "self.order.mode == 'Unordered' || self.priority == 'Normal'",
+    value =
+        "!has(self.order) || !has(self.priority) || self.order.mode == 'Unordered' ||"
+            + " self.priority == 'Normal'",
     fieldPath = ".priority",
     message = Rules.PRIORITY)
 @ValidationRule(
-    value = "isQuantity(self.maxPayload) && !self.maxPayload.startsWith('-')",
+    value =
+        "!has(self.maxPayload) || isQuantity(self.maxPayload) && !self.maxPayload.startsWith('-')",
     fieldPath = ".maxPayload",
     message = Rules.QUANTITY)
 @ValidationRule(
     value =
-        "!isQuantity(self.maxPayload) || self.maxPayload.startsWith('-') ||"
-            + " !quantity(self.maxPayload).isLessThan(quantity('1')) &&"
+        "!has(self.maxPayload) || !isQuantity(self.maxPayload) || self.maxPayload.startsWith('-')"
+            + " || !quantity(self.maxPayload).isLessThan(quantity('1')) &&"
             + " !quantity(self.maxPayload).isGreaterThan(quantity('1Mi'))",
     fieldPath = ".maxPayload",
     message = Rules.MAX_PAYLOAD)
@@ -62,7 +65,8 @@ public record Job(
           @Default("Unordered")
           @Nullable OrderMode mode,
       @JsonPropertyDescription(
-              "Lanes that the keys are spread over; only with mode FifoByKey, and then 256.")
+              "Lanes that the keys are spread over; only with mode FifoByKey, where the default is"
+                  + " 256.")
           @Min(1)
           @Max(256)
           @Nullable Integer lanes,

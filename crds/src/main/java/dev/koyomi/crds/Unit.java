@@ -54,7 +54,9 @@ public record Unit(
                   + " parameters.")
           @Default("Each")
           @Nullable CommitMode mode,
-      @JsonPropertyDescription("Jobs that share a commit; only with mode Many, and then 50.")
+      @JsonPropertyDescription(
+              "At most this many jobs share a commit; only with mode Many, where the default is"
+                  + " 50.")
           @Min(2)
           @Max(500)
           @Nullable Integer jobs) {}

@@ -41,12 +41,15 @@ public record Workers(
       "When a worker pod finishes what it runs, ends and is started anew, which bounds what leaks;"
           + " whichever comes first.")
   @ValidationRule(
-      value = "self.maxTime != '' && self.maxTime.matches(r'" + Durations.PATTERN + "')",
+      value =
+          "!has(self.maxTime) || self.maxTime != '' && self.maxTime.matches(r'"
+              + Durations.PATTERN
+              + "')",
       fieldPath = ".maxTime",
       message = Rules.DURATION)
   @ValidationRule(
       value =
-          "self.maxTime == '' || !self.maxTime.matches(r'"
+          "!has(self.maxTime) || self.maxTime == '' || !self.maxTime.matches(r'"
               + Durations.PATTERN
               + "') || duration(self.maxTime) >= duration('10m')",
       fieldPath = ".maxTime",

@@ -97,10 +97,14 @@ final class FieldReference {
     return "| `%s` | %s | %s | %s | %s |\n"
         .formatted(
             path,
-            field.duration() ? "duration" : type(schema),
+            field.duration() ? duration(schema) : type(schema),
             preset.isMissingNode() || preset.isObject() ? "" : "`" + preset.asText() + "`",
             constraint(field),
             escape(schema.path("description").asText()));
+  }
+
+  private static String duration(JsonNode schema) {
+    return schema.path("type").asText().equals("array") ? "list of durations" : "duration";
   }
 
   private static String type(JsonNode schema) {
@@ -133,7 +137,11 @@ final class FieldReference {
       parts.add("at most " + schema.path("maxLength").asText() + " characters");
     }
     if (schema.has("maxItems")) {
-      parts.add("at most " + schema.path("maxItems").asText() + " items");
+      String most = schema.path("maxItems").asText() + " items";
+      parts.add(
+          schema.has("minItems")
+              ? schema.path("minItems").asText() + " to " + most
+              : "at most " + most);
     }
     return String.join("; ", parts);
   }

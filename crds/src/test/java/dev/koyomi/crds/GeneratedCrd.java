@@ -138,15 +138,14 @@ final class GeneratedCrd implements CRDPostProcessor {
   }
 
   private static void items(JSONSchemaProps list, Type type, @Nullable String key) {
-    if (key == null) {
-      list.setXKubernetesListType("atomic");
-      return;
+    list.setXKubernetesListType(key == null ? "atomic" : "map");
+    if (key != null) {
+      list.setXKubernetesListMapKeys(List.of(key));
     }
-    list.setXKubernetesListType("map");
-    list.setXKubernetesListMapKeys(List.of(key));
-    complete(
-        list.getItems().getSchema(),
-        (Class<?>) ((ParameterizedType) type).getActualTypeArguments()[0]);
+    Class<?> item = (Class<?>) ((ParameterizedType) type).getActualTypeArguments()[0];
+    if (item.isRecord()) {
+      complete(list.getItems().getSchema(), item);
+    }
   }
 
   private static @Nullable String format(Class<?> type) {

@@ -37,4 +37,24 @@ class QuantitiesTest {
   void refusesWhatIsNoQuantityOrNegative(String text) {
     assertThat(Quantities.amount(text)).isEmpty();
   }
+
+  @ParameterizedTest
+  @CsvSource({
+    "0, 0",
+    "1, 1",
+    "1000, 1000",
+    "1024, 1Ki",
+    "1536, 1536",
+    "65536, 64Ki",
+    "262144, 256Ki",
+    "1048576, 1Mi",
+    "536870912, 512Mi",
+    "1099511627776, 1Ti",
+    "1152921504606846976, 1Ei",
+    "4611686018427387904, 4Ei",
+  })
+  void writesBytesInTheLargestUnitThatGivesAWholeNumber(long bytes, String text) {
+    assertThat(Quantities.ofBytes(bytes)).isEqualTo(text);
+    assertThat(Quantities.amount(text).orElseThrow()).isEqualByComparingTo(Long.toString(bytes));
+  }
 }

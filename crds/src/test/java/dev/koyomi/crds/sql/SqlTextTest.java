@@ -79,6 +79,111 @@ class SqlTextTest {
     assertThat(sql.parameters()).containsExactly("g");
   }
 
+  @ParameterizedTest
+  @CsvSource(
+      delimiter = '¦',
+      quoteCharacter = '\0',
+      value = {
+        "SELECT 1 ¦ SELECT 1",
+        "  :a  ¦ <a>",
+        "SELECT a ? 'b?' || :x::text ¦ SELECT a ? 'b?' || <x>::text",
+        "VALUES (:a,:b, :a) -- :c ? ¦ VALUES (<a>,<b>, <a>) -- :c ?",
+        "SELECT :a FROM koyomi.jobs() AS j(a int)"
+            + " ¦ SELECT <a> FROM jsonb_to_recordset(koyomi.jobs()) AS j(a int)",
+      })
+  void putsWhatIsWantedInThePlaceOfEachParameter(String text, String wanted) throws Exception {
+    Statement statement = SqlText.parse(text).statements().getFirst();
+    assertThat(statement.rendered(name -> "<" + name + ">")).isEqualTo(wanted);
+  }
+
+  @Test
+  void rendersEachStatementWithItsOwnParameters() throws Exception {
+    assertThat(SqlText.parse("SELECT :a ; SELECT 2; SELECT :b, 3").statements())
+        .extracting(statement -> statement.rendered(name -> "$" + name))
+        .containsExactly("SELECT $a", "SELECT 2", "SELECT $b, 3");
+  }
+
+  @ParameterizedTest
+  @ValueSource(
+      strings = {
+        "koyomi.jobs()",
+        "KOYOMI.Jobs()",
+        "koyomi . jobs ( )",
+        "koyomi\n.\tjobs(\n)",
+        "(koyomi.jobs())",
+      })
+  void turnsTheJobsIntoRows(String call) throws Exception {
+    SqlText sql = SqlText.parse("SELECT 1; SELECT * FROM " + call + " AS j(a int)");
+    assertThat(sql.usesJobs()).isTrue();
+    assertThat(sql.statements()).extracting(Statement::usesJobs).containsExactly(false, true);
+    String wanted =
+        "SELECT * FROM %s AS j(a int)"
+            .formatted(
+                call.startsWith("(")
+                    ? "(jsonb_to_recordset(koyomi.jobs()))"
+                    : "jsonb_to_recordset(koyomi.jobs())");
+    assertThat(sql.statements().getLast().text()).isEqualTo(wanted);
+    assertThat(sql.statements().getLast().rendered(name -> name)).isEqualTo(wanted);
+    assertThat(sql.text()).contains(call);
+  }
+
+  @ParameterizedTest
+  @ValueSource(
+      strings = {
+        "SELECT 'koyomi.jobs()'",
+        "SELECT $$koyomi.jobs()$$",
+        "SELECT 1 -- koyomi.jobs()",
+        "SELECT /* koyomi.jobs() */ 1",
+        "SELECT \"koyomi.jobs()\"",
+        "SELECT koyomi.jobs",
+        "SELECT koyomi.jobs(1)",
+        "SELECT koyomi.jobs_of()",
+        "SELECT mykoyomi.jobs()",
+        "SELECT _koyomi.jobs()",
+      })
+  void leavesAllThatIsNoCallForTheJobs(String text) throws Exception {
+    SqlText sql = SqlText.parse(text);
+    assertThat(sql.usesJobs()).isFalse();
+    assertThat(sql.statements()).extracting(Statement::text).containsExactly(text);
+  }
+
+  @ParameterizedTest
+  @ValueSource(
+      strings = {
+        "SELECT 1 ORDER BY 1",
+        "SELECT 1 order\n  by 1 LIMIT 3",
+        "SELECT 1 ORDER -- now\n /* really */ By 1",
+        "(SELECT 1) UNION (SELECT 2) ORDER BY 1",
+      })
+  void seesTheOrderOfAStatement(String text) throws Exception {
+    assertThat(SqlText.parse(text).statements().getFirst().ordered()).isTrue();
+  }
+
+  @ParameterizedTest
+  @ValueSource(
+      strings = {
+        "SELECT 1",
+        "SELECT row_number() OVER (ORDER BY 1)",
+        "SELECT * FROM (SELECT 1 ORDER BY 1) AS a",
+        "SELECT 'ORDER BY 1'",
+        "SELECT 1 -- ORDER BY 1",
+        "SELECT \"order\" by FROM a",
+        "SELECT order, by FROM a",
+        "SELECT a.order AS by",
+        "SELECT reorder by_",
+        "SELECT f(order) by",
+      })
+  void seesThatAStatementHasNoOrder(String text) throws Exception {
+    assertThat(SqlText.parse(text).statements().getFirst().ordered()).isFalse();
+  }
+
+  @Test
+  void theOrderOfOneStatementIsNotThatOfTheNext() throws Exception {
+    assertThat(SqlText.parse("SELECT 1 ORDER BY 1; SELECT 2 ORDER; BY").statements())
+        .extracting(Statement::ordered)
+        .containsExactly(true, false, false);
+  }
+
   @Test
   void splitsStatementsAtSemicolonsOutsideQuotesAndParentheses() throws Exception {
     SqlText sql =
