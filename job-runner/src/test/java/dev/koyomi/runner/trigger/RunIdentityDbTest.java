@@ -20,6 +20,7 @@ import java.time.ZoneOffset;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
+import java.util.Objects;
 import java.util.Optional;
 import java.util.concurrent.Callable;
 import java.util.concurrent.Executors;
@@ -106,7 +107,7 @@ final class RunIdentityDbTest {
         .isInstanceOf(TriggerResult.TryAgain.class);
 
     assertThat(pauses.stream().reduce(Duration.ZERO, Duration::plus))
-        .isEqualTo(billing.plan().trigger().timeout());
+        .isEqualTo(Objects.requireNonNull(billing.plan().trigger()).timeout());
   }
 
   /** Its selector died, and then the schedule was changed: the run is not left half selected. */
