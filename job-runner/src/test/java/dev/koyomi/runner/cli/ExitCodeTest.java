@@ -10,6 +10,7 @@ import java.net.InetAddress;
 import java.net.ServerSocket;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.List;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.RegisterExtension;
@@ -52,6 +53,31 @@ class ExitCodeTest {
     Typed noText = Typed.on(database.address()).type("validate", bytes.toString());
     assertThat(noText.exitCode()).isEqualTo(ExitCode.WRONG);
     assertThat(noText.err()).isEqualTo("koyomi: %s is no text in UTF-8.\n".formatted(bytes));
+  }
+
+  @Test
+  void aBatchThatOnlyTakesJobsFromOutsideHasNothingToFire() throws Exception {
+    String manifest =
+        Files.writeString(
+                folder.resolve("enqueue-only.yaml"),
+                """
+                apiVersion: koyomi.dev/v1alpha1
+                kind: BatchSchedule
+                metadata: {name: x, namespace: billing}
+                spec:
+                  unit: {sql: "update target set id = id where id = :id"}
+                """)
+            .toString();
+    for (Typed typed :
+        List.of(
+            Typed.on(database.address()).type("trigger", "--definition", manifest),
+            Typed.anywhere().folder(folder.resolve("dev")).type("dev", manifest))) {
+      assertThat(typed.exitCode()).isEqualTo(ExitCode.WRONG);
+      assertThat(typed.err())
+          .isEqualTo(
+              "koyomi: The batch billing/x has no trigger to fire: its jobs come from"
+                  + " koyomi.enqueue() alone.\n");
+    }
   }
 
   @Test
