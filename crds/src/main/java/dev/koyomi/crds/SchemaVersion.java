@@ -5,7 +5,7 @@ package dev.koyomi.crds;
  * migration.
  */
 public final class SchemaVersion {
-  public static final int CURRENT = 1;
+  public static final int CURRENT = 2;
 
   private SchemaVersion() {}
 }

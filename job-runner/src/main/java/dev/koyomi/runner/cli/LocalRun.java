@@ -63,19 +63,17 @@ final class LocalRun {
     long before = open().map(RunRow::ended).orElse(0L);
     WorkerProcess worker =
         new WorkerProcess(
-            database.dataSource(),
+            database,
             batch.plan(),
             batchId,
-            surroundings.pod(),
-            EndRule.Drained,
+            WorkerProcess.Settings.usual(surroundings.pod(), EndRule.Drained),
             System::nanoTime);
     stop.closeAtStop(worker);
     worker.start();
     showing(
         before,
         () -> {
-          worker.awaitEnd();
-          return true;
+          return worker.awaitEnd();
         });
     stop.yieldTo();
     worker.close();

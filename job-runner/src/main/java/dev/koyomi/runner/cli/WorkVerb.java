@@ -99,17 +99,21 @@ final class WorkVerb implements Callable<Integer> {
               : Optional.empty();
       WorkerProcess worker =
           new WorkerProcess(
-              database.dataSource(),
+              database,
               plan,
               batchId,
-              surroundings.pod(),
-              endRule(),
+              WorkerProcess.Settings.usual(surroundings.pod(), endRule()),
               System::nanoTime);
       stop.closeAtStop(worker);
       worker.start();
       started.set(Optional.of(worker));
-      worker.awaitEnd();
+      boolean ended = worker.awaitEnd();
       stop.yieldTo();
+      if (!ended) {
+        throw new CommandProblem(
+            ExitCode.OTHER,
+            "A Unit hangs and cannot be ended; this process ends, and its job is tried elsewhere.");
+      }
       worker.close();
       return before.map(runs -> runs.deadSince(database) > 0).orElse(false)
           ? ExitCode.NEEDS_ATTENTION

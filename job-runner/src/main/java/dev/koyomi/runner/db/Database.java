@@ -3,6 +3,8 @@ package dev.koyomi.runner.db;
 import com.zaxxer.hikari.HikariConfig;
 import com.zaxxer.hikari.HikariDataSource;
 import dev.koyomi.runner.settings.DatabaseAddress;
+import java.sql.Connection;
+import java.sql.SQLException;
 import java.time.Duration;
 import javax.sql.DataSource;
 import org.jdbi.v3.core.Jdbi;
@@ -13,11 +15,13 @@ public final class Database implements AutoCloseable {
   private static final Duration CONNECT_TIMEOUT = Duration.ofSeconds(10);
   private static final Duration SILENCE = Duration.ofMinutes(1);
 
+  private final PGSimpleDataSource server;
   private final DataSource connections;
   private final Runnable closing;
   private final Jdbi jdbi;
 
-  private Database(DataSource connections, Runnable closing) {
+  private Database(PGSimpleDataSource server, DataSource connections, Runnable closing) {
+    this.server = server;
     this.connections = connections;
     this.closing = closing;
     this.jdbi = Jdbi.create(connections);
@@ -29,7 +33,8 @@ public final class Database implements AutoCloseable {
    * @param purpose what the server shows as the session's application, such as {@code koyomi runs}
    */
   public static Database direct(DatabaseAddress address, String purpose) {
-    return new Database(source(address, purpose), () -> {});
+    PGSimpleDataSource source = source(address, purpose);
+    return new Database(source, source, () -> {});
   }
 
   /**
@@ -56,7 +61,7 @@ public final class Database implements AutoCloseable {
     config.setConnectionTimeout(patience.toMillis());
     config.setInitializationFailTimeout(-1);
     HikariDataSource pool = new HikariDataSource(config);
-    return new Database(pool, pool::close);
+    return new Database(source, pool, pool::close);
   }
 
   private static PGSimpleDataSource source(DatabaseAddress address, String purpose) {
@@ -73,6 +78,18 @@ public final class Database implements AutoCloseable {
       source.setPassword(address.password());
     }
     return source;
+  }
+
+  /** A connection beside the pool, for as long as its owner wants. */
+  public Connection own(String purpose) throws SQLException {
+    Connection connection = server.getConnection();
+    try {
+      connection.setClientInfo("ApplicationName", purpose);
+      return connection;
+    } catch (SQLException e) {
+      connection.close();
+      throw e;
+    }
   }
 
   public DataSource dataSource() {

@@ -45,6 +45,8 @@ public final class Migration {
             .defaultSchema("koyomi")
             .table("schema_history")
             .locations("classpath:db/migration")
+            // One transaction: a version is there as a whole or not at all.
+            .group(true)
             .load()
             .migrate();
       } finally {

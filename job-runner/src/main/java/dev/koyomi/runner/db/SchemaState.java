@@ -8,13 +8,13 @@ import java.util.Set;
 
 /** How the queue's schema in the database compares with the one that this release works with. */
 public sealed interface SchemaState {
-  /** They are the same. */
+  /** They are the same, or the database's is newer in ways that this release need not know. */
   record Current() implements SchemaState {}
 
   /** The database's is older, or missing with version 0; {@code migrate} changes that. */
   record Behind(int version) implements SchemaState {}
 
-  /** The database's was made by a newer release. */
+  /** The database's was made by a newer release, which this one cannot work with. */
   record Ahead(int version) implements SchemaState {}
 
   /** SQLStates of a missing table and a missing schema. */
@@ -23,21 +23,28 @@ public sealed interface SchemaState {
   /** One cheap query. */
   static SchemaState read(Connection connection) throws SQLException {
     try (Statement statement = connection.createStatement();
-        var row = statement.executeQuery("select schema_version from koyomi.meta")) {
-      return of(row.next() ? row.getInt(1) : 0);
+        // The row as a whole: the first release has no column version yet.
+        var row =
+            statement.executeQuery(
+                "select coalesce(to_jsonb(m) ->> 'version', '1')::int, schema_version from"
+                    + " koyomi.meta m")) {
+      return row.next() ? of(row.getInt(1), row.getInt(2)) : of(0, 0);
     } catch (SQLException failed) {
       if (MISSING.contains(failed.getSQLState())) {
-        return of(0);
+        return of(0, 0);
       }
       throw failed;
     }
   }
 
-  private static SchemaState of(int version) {
-    if (version == SchemaVersion.CURRENT) {
-      return new Current();
+  /**
+   * @param oldest what a release must know at least to work with this schema
+   */
+  private static SchemaState of(int version, int oldest) {
+    if (version < SchemaVersion.CURRENT) {
+      return new Behind(version);
     }
-    return version < SchemaVersion.CURRENT ? new Behind(version) : new Ahead(version);
+    return oldest <= SchemaVersion.CURRENT ? new Current() : new Ahead(version);
   }
 
   /** What a person reads when this state keeps a command from working. */

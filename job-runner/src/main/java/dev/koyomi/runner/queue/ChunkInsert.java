@@ -4,154 +4,177 @@ import dev.koyomi.crds.plan.Plan;
 import dev.koyomi.crds.sql.SqlText;
 import java.sql.Connection;
 import java.sql.PreparedStatement;
-import java.sql.ResultSetMetaData;
 import java.sql.SQLException;
 import java.sql.Types;
-import java.util.ArrayList;
-import java.util.List;
 import java.util.Map;
-import java.util.Set;
 import java.util.stream.Collectors;
-import org.jspecify.annotations.Nullable;
+import java.util.stream.IntStream;
 
-/** The user's query, wrapped into the one statement that turns its rows into chunks. */
+/**
+ * The statements that turn rows into chunks: those of the user's query, or those of chunks that
+ * were cut wrongly.
+ *
+ * <p>Rows are numbered as they come and grouped by number; nothing is sorted by content. Columns
+ * are gathered as arrays of text, which costs a third of building JSON row by row.
+ */
 final class ChunkInsert {
-  private static final String ALL_ROWS = "target";
+  /** Jobs of one chunk. */
+  static final int JOBS = 500;
 
-  private static final String FIRST_ROW_OF_EACH_KEY =
-      """
-      (select key, payload
-         from (select distinct on (key) key, payload, row
-                 from (select key, payload, row_number() over () as row from target) as rows
-                 order by key, row) as firsts
-         order by row)\
-      """;
+  /** Bytes of one chunk's payloads, about. */
+  static final int BYTES = 1_000_000;
 
-  private final SqlText.Statement query;
-  private final Map<String, String> values;
-  private final int maxJobs;
-  private final String columns;
-
-  private ChunkInsert(
-      SqlText.Statement query, Map<String, String> values, int maxJobs, String columns) {
-    this.query = query;
-    this.values = values;
-    this.maxJobs = maxJobs;
-    this.columns = columns;
-  }
+  private final Payload payload;
+  private final int lanes;
 
   /**
-   * Asks the server what the query gives.
-   *
-   * @param values the trigger's parameters by name
-   * @param needed columns that the Unit uses
-   * @throws Selection.Refused when the columns are no targets for this Unit
+   * @param lanes of an ordered batch; 0 of another
    */
-  static ChunkInsert prepare(
-      Connection connection, Plan.Selection trigger, Map<String, String> values, Set<String> needed)
-      throws SQLException, Selection.Refused {
+  ChunkInsert(Payload payload, int lanes) {
+    this.payload = payload;
+    this.lanes = lanes;
+  }
+
+  /** Writes chunks of the user's query, which runs on this connection. */
+  void ofQuery(
+      Connection connection, long run, long token, Plan.Selection trigger, Parameters values)
+      throws SQLException {
     SqlText.Statement query = trigger.sql().statements().getFirst();
-    String columns =
-        payload(described(connection, query, values), needed).stream()
-            .map(column -> "t." + quoted(column))
-            .collect(Collectors.joining(", "));
-    return new ChunkInsert(query, values, trigger.maxJobs(), columns);
-  }
-
-  private static List<String> described(
-      Connection connection, SqlText.Statement query, Map<String, String> values)
-      throws SQLException {
-    List<String> columns = new ArrayList<>();
-    try (PreparedStatement statement = connection.prepareStatement(query.text())) {
-      bind(statement, query, values);
-      @Nullable ResultSetMetaData description = statement.getMetaData();
-      for (int i = 1; description != null && i <= description.getColumnCount(); i++) {
-        columns.add(description.getColumnName(i));
-      }
-    }
-    return columns;
-  }
-
-  /** All columns but the key. */
-  private static List<String> payload(List<String> columns, Set<String> needed)
-      throws Selection.Refused {
-    if (!columns.contains("key")) {
-      throw new Selection.Refused(
-          "KeyMissing",
-          "spec.trigger.sql: the query has no column \"key\" that identifies the target; add one,"
-              + " such as: SELECT id AS key, …");
-    }
-    if (columns.stream().distinct().count() != columns.size()) {
-      throw new Selection.Refused(
-          "ColumnTwice",
-          "spec.trigger.sql: two columns of the query have the same name; give each its own with"
-              + " AS");
-    }
-    List<String> payload = columns.stream().filter(column -> !column.equals("key")).toList();
-    List<String> missing =
-        needed.stream().filter(name -> !payload.contains(name)).sorted().toList();
-    if (!missing.isEmpty()) {
-      throw new Selection.Refused(
-          "ParameterWithoutColumn",
-          "spec.unit.sql: :%s has no column of that name in spec.trigger.sql beside \"key\" (there are: %s): select it there, or take it out of the Unit."
-              .formatted(
-                  String.join(", :", missing),
-                  payload.stream().sorted().collect(Collectors.joining(", "))));
-    }
-    return payload;
-  }
-
-  private static String quoted(String column) {
-    return '"' + column.replace("\"", "\"\"") + '"';
-  }
-
-  void ofAllRows(Connection connection, long run, long token) throws SQLException {
-    execute(connection, run, token, ALL_ROWS);
-  }
-
-  void ofTheFirstRowOfEachKey(Connection connection, long run, long token) throws SQLException {
-    execute(connection, run, token, FIRST_ROW_OF_EACH_KEY);
-  }
-
-  private void execute(Connection connection, long run, long token, String targets)
-      throws SQLException {
-    // One window without an order and one group order: the rows are sorted once, by number, and
-    // never by content. Block and megabyte only grow, so their sum tells a chunk from the next.
-    String sql =
+    String rows =
         """
-        insert into koyomi.chunk (run_id, selector_token, size, keys, jobs)
-        with target as (
-          select t.key::text as key, to_jsonb(p) as payload
-            from (
+        select key::text as key%s, %s as rising, (row_number() over ())::int - 1 as n
+          from (select t.key as key%s from (
         %s
-            ) as t cross join lateral (select %s) as p limit ?),
-        numbered as (
-          select key, payload, row_number() over before as n, sum(pg_column_size(payload)) over before as bytes
-            from %s as kept
-            window before as (rows unbounded preceding)),
-        placed as (
-          select key, payload, n, (n - 1) / 500 + bytes / 1000000 as place from numbered)
-        select ?, ?, count(*), array_agg(key order by n), jsonb_agg(payload order by n)
-          from placed group by place order by place
+          ) as t limit ?) as target
         """
-            .formatted(query.text(), columns, targets);
-    try (PreparedStatement statement = connection.prepareStatement(sql)) {
-      int next = bind(statement, query, values);
-      statement.setLong(next, maxJobs + 1L);
-      statement.setLong(next + 1, run);
-      statement.setLong(next + 2, token);
+            .formatted(names("c"), payload.rising(), payload.columns(), query.text());
+    String place = "n / " + JOBS;
+    try (PreparedStatement statement = connection.prepareStatement(insert(rows, place))) {
+      int next = bindOwn(statement, connection, run, token);
+      next = values.bind(statement, next, query);
+      statement.setLong(next, trigger.maxJobs() + 1L);
       statement.executeUpdate();
     }
   }
 
-  /** Untyped, so that each takes the type of its place; returns the next number. */
-  private static int bind(
-      PreparedStatement statement, SqlText.Statement query, Map<String, String> values)
-      throws SQLException {
-    int next = 1;
-    for (String parameter : query.parameters()) {
-      statement.setObject(next++, values.get(parameter), Types.OTHER);
+  /**
+   * Writes the chunks of this selection anew: the first job of each key, and no chunk larger than
+   * it may be.
+   */
+  void ofChunks(Connection connection, long run, long token) throws SQLException {
+    String columns =
+        IntStream.rangeClosed(1, payload.names().size())
+            .mapToObj(", array(select unnest(c.vals[%1$d:%1$d]))"::formatted)
+            .collect(Collectors.joining());
+    String rows =
+        """
+        select key%1$s, true as rising, (row_number() over (order by chunk, o))::int - 1 as n
+          from (select distinct on (u.key) c.id as chunk, u.*
+                  from koyomi.chunk c
+                  cross join lateral unnest(c.keys%2$s) with ordinality as u(key%1$s, o)
+                  where c.run_id = ? and c.selector_token = ? and c.id <= ?
+                  order by u.key, c.id, o) as firsts
+          order by chunk, o
+        """
+            .formatted(names("c"), columns);
+    String place = "n / " + JOBS + " + sum(" + length() + ") over (order by n) / " + BYTES;
+    long last = lastChunk(connection, run, token);
+    try (PreparedStatement statement = connection.prepareStatement(insert(rows, place))) {
+      int next = bindOwn(statement, connection, run, token);
+      statement.setLong(next, run);
+      statement.setLong(next + 1, token);
+      statement.setLong(next + 2, last);
+      statement.executeUpdate();
     }
-    return next;
+    try (PreparedStatement statement =
+        connection.prepareStatement(
+            "delete from koyomi.chunk where run_id = ? and selector_token = ? and id <= ?")) {
+      statement.setLong(1, run);
+      statement.setLong(2, token);
+      statement.setLong(3, last);
+      statement.executeUpdate();
+    }
+  }
+
+  private static long lastChunk(Connection connection, long run, long token) throws SQLException {
+    try (PreparedStatement statement =
+        connection.prepareStatement(
+            "select max(id) from koyomi.chunk where run_id = ? and selector_token = ?")) {
+      statement.setLong(1, run);
+      statement.setLong(2, token);
+      try (var row = statement.executeQuery()) {
+        row.next();
+        return row.getLong(1);
+      }
+    }
+  }
+
+  private int bindOwn(PreparedStatement statement, Connection connection, long run, long token)
+      throws SQLException {
+    statement.setLong(1, run);
+    statement.setLong(2, token);
+    statement.setArray(3, connection.createArrayOf("text", payload.names().toArray()));
+    statement.setString(4, payload.kinds());
+    return 5;
+  }
+
+  private String insert(String rows, String place) {
+    String order = lanes > 0 ? " order by n" : "";
+    String lane = lanes > 0 ? "lane" : "null::int";
+    String vals =
+        payload.names().isEmpty()
+            ? "'{}'::text[]"
+            : IntStream.rangeClosed(1, payload.names().size())
+                .mapToObj(i -> "array_agg(c%d%s)".formatted(i, order))
+                .collect(Collectors.joining(", ", "array[", "]"));
+    return """
+    insert into koyomi.chunk (run_id, selector_token, size, lane, keys, names, kinds, vals, bytes, rising)
+    select ?, ?, count(*), %1$s, array_agg(key%2$s), ?, ?, %3$s, sum(%4$s), bool_and(coalesce(rising, n = 0 and key is not null))
+      from (%5$s) as placed
+      group by %6$s
+      order by min(n)
+    """
+        .formatted(
+            lane, order, vals, length(), placed(rows, place), lanes > 0 ? "lane, place" : "place");
+  }
+
+  /** Every lane has chunks of its own, in which its jobs stand in their order. */
+  private String placed(String rows, String place) {
+    return lanes == 0
+        ? "select *, %s as place from (%s) as numbered".formatted(place, rows)
+        : """
+        select *, (row_number() over (partition by lane order by n) - 1) / %d
+                  + sum(%s) over (partition by lane order by n) / %d as place
+          from (select *, koyomi.lane_of(key, %d) as lane from (%s) as numbered) as laned\
+        """
+            .formatted(JOBS, length(), BYTES, lanes, rows);
+  }
+
+  private String length() {
+    return IntStream.rangeClosed(1, payload.names().size())
+        .mapToObj("coalesce(octet_length(c%d), 0)"::formatted)
+        .collect(Collectors.joining(" + ", "0 + ", ""));
+  }
+
+  private String names(String prefix) {
+    return IntStream.rangeClosed(1, payload.names().size())
+        .mapToObj(i -> ", " + prefix + i)
+        .collect(Collectors.joining());
+  }
+
+  /** The trigger's parameters by name. */
+  record Parameters(Map<String, String> values) {
+    Parameters {
+      values = Map.copyOf(values);
+    }
+
+    /** Untyped, so that each takes the type of its place; returns the next number. */
+    int bind(PreparedStatement statement, int first, SqlText.Statement query) throws SQLException {
+      int next = first;
+      for (String parameter : query.parameters()) {
+        statement.setObject(next++, values.get(parameter), Types.OTHER);
+      }
+      return next;
+    }
   }
 }

@@ -23,7 +23,7 @@ public final class DeadJobs {
     return jdbi.withHandle(
         handle ->
             handle
-                .createQuery("select koyomi.redrive(:run, :keys)")
+                .createQuery("select koyomi.retry_dead(:run, :keys, null)")
                 .bind("run", run)
                 .bindArray("keys", String.class, keys.isEmpty() ? null : keys.toArray())
                 .mapTo(Integer.class)

@@ -1,7 +1,8 @@
 package dev.koyomi.runner.queue;
 
-import com.fasterxml.jackson.databind.JsonNode;
+import java.time.OffsetDateTime;
 import java.util.List;
+import java.util.Optional;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -11,9 +12,12 @@ import org.jspecify.annotations.Nullable;
  * @param lease random token of this lease
  * @param position cursor at the time of the lease
  * @param stop first position that is not part of the slice
- * @param ordinals for a retry the jobs' places in the chunk; null: position and place are the same
- * @param keys keys of the whole chunk
- * @param jobs payloads of the whole chunk
+ * @param inLane jobs of an ordered batch: one that fails holds those behind it
+ * @param suspect so many jobs from the cursor on are worked one by one, for a worker may have died
+ *     of one of them
+ * @param misfits positions of jobs whose payload lacks what the Unit needs, ascending
+ * @param permit what the batch's rate allows; empty: it has none
+ * @param values keys and parameters by position; null where the Unit reads them on the server
  */
 public record LeasedSlice(
     long id,
@@ -23,24 +27,29 @@ public record LeasedSlice(
     int prior,
     int position,
     int stop,
-    @Nullable List<Integer> ordinals,
-    List<String> keys,
-    List<JsonNode> jobs) {
+    boolean inLane,
+    int suspect,
+    List<Integer> misfits,
+    Optional<Permit> permit,
+    Mark mark,
+    @Nullable Values values) {
+  public LeasedSlice {
+    misfits = List.copyOf(misfits);
+  }
 
   /** Attempts that count toward the limit: those since a person last had the job retried. */
-  public int countedAttempt() {
-    return attempt - prior;
+  public int countedAttempt(int at) {
+    return inLane && at > position ? 1 : attempt - prior;
   }
 
-  public String key(int at) {
-    return keys.get(ordinal(at));
-  }
+  /**
+   * What the Unit gets, of the whole slice by position.
+   *
+   * @param parameters one list for each parameter of the Unit, in the order in which they were
+   *     asked for
+   */
+  public record Values(List<String> keys, List<List<@Nullable String>> parameters) {}
 
-  public JsonNode payload(int at) {
-    return jobs.get(ordinal(at));
-  }
-
-  private int ordinal(int at) {
-    return ordinals == null ? at : ordinals.get(at);
-  }
+  /** Where the slice stood in its class's order, for the next search. */
+  public record Mark(int priority, OffsetDateTime due, long id) {}
 }

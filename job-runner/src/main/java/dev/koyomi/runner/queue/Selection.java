@@ -1,9 +1,11 @@
 package dev.koyomi.runner.queue;
 
 import dev.koyomi.crds.plan.Plan;
+import dev.koyomi.crds.sql.SqlText;
 import java.sql.Connection;
 import java.sql.PreparedStatement;
 import java.sql.ResultSet;
+import java.sql.ResultSetMetaData;
 import java.sql.SQLException;
 import java.time.Duration;
 import java.util.Map;
@@ -12,9 +14,9 @@ import java.util.Objects;
 /**
  * Writes the chunks of one selection and makes its jobs visible: all of them or none.
  *
- * <p>The data never leaves the server: one {@code INSERT … SELECT} around the user's query. Chunks
- * carry the selector's token, and every transaction that writes them ends by checking that the
- * token is still the run's.
+ * <p>Where the query runs in the queue's own database, the data never leaves the server: one {@code
+ * INSERT … SELECT} around the user's query. Chunks carry the selector's token, and every
+ * transaction that writes them ends by checking that the token is still the run's.
  */
 public final class Selection {
   private final long run;
@@ -60,22 +62,79 @@ public final class Selection {
    */
   public Counts select(Connection connection, Plan plan, Map<String, String> values)
       throws SQLException, Refused {
+    Plan.Selection trigger = Objects.requireNonNull(plan.trigger());
+    ChunkInsert.Parameters parameters = new ChunkInsert.Parameters(values);
+    return writing(
+        connection,
+        plan,
+        () -> {
+          Payload payload = described(connection, plan, trigger, parameters);
+          new ChunkInsert(payload, plan.job().order().lanes())
+              .ofQuery(connection, run, token, trigger, parameters);
+          return payload;
+        });
+  }
+
+  /**
+   * The same where the query runs in another database: a cursor in one read-only snapshot there,
+   * chunks written here.
+   *
+   * @param source connection to the other database
+   */
+  public Counts select(
+      Connection connection, Connection source, Plan plan, Map<String, String> values)
+      throws SQLException, Refused {
+    Plan.Selection trigger = Objects.requireNonNull(plan.trigger());
+    ChunkInsert.Parameters parameters = new ChunkInsert.Parameters(values);
+    source.setAutoCommit(false);
+    source.setTransactionIsolation(Connection.TRANSACTION_REPEATABLE_READ);
+    source.setReadOnly(true);
+    limitTime(source, trigger.timeout());
+    return writing(
+        connection,
+        plan,
+        () -> {
+          Payload payload = described(source, plan, trigger, parameters);
+          try (ChunkCopy copy = new ChunkCopy(connection, run, token, payload)) {
+            ForeignRows.copy(source, payload, trigger, parameters, copy);
+            copy.end();
+          } finally {
+            source.rollback();
+          }
+          return payload;
+        });
+  }
+
+  private interface Writing {
+    Payload write() throws SQLException, Refused;
+  }
+
+  private Counts writing(Connection connection, Plan plan, Writing writing)
+      throws SQLException, Refused {
+    Plan.Selection trigger = Objects.requireNonNull(plan.trigger());
     connection.setAutoCommit(false);
     boolean committed = false;
     try {
-      Plan.Selection trigger = Objects.requireNonNull(plan.trigger());
       limitTime(connection, trigger.timeout());
-      int maxJobs = trigger.maxJobs();
-      ChunkInsert insert =
-          ChunkInsert.prepare(connection, trigger, values, plan.unit().sql().parameters());
-      insert.ofAllRows(connection, run, token);
-      Counted counted = count(connection);
-      Counts counts = counted.check(maxJobs);
-      if (counts.duplicates > 0) {
-        deleteChunks(connection);
-        insert.ofTheFirstRowOfEachKey(connection, run, token);
-        long kept = count(connection).rows;
-        counts = new Counts(kept, Math.max(0, counted.rows - kept));
+      Payload payload = writing.write();
+      Written written = written(connection);
+      if (written.jobs > trigger.maxJobs()) {
+        throw new Refused(
+            "TooManyJobs",
+            "the trigger selected more than spec.trigger.maxJobs = %d targets and nothing was enqueued; narrow the query or raise the limit"
+                .formatted(trigger.maxJobs()));
+      }
+      boolean distinct = written.rising || distinct(connection);
+      if (written.largest > plan.job().maxPayload()) {
+        refuseOversized(connection, plan.job().maxPayload());
+      }
+      boolean cutWell = written.largest <= 2L * ChunkInsert.BYTES;
+      boolean lanesMissing = plan.job().order().ordered() && !written.inLanes;
+      Counts counts = new Counts(written.jobs, 0);
+      if (!distinct || !cutWell || lanesMissing) {
+        new ChunkInsert(payload, plan.job().order().lanes()).ofChunks(connection, run, token);
+        long kept = written(connection).jobs;
+        counts = new Counts(kept, written.jobs - kept);
       }
       hold(connection);
       connection.commit();
@@ -86,6 +145,21 @@ public final class Selection {
         connection.rollback();
       }
       connection.setAutoCommit(true);
+    }
+  }
+
+  private static Payload described(
+      Connection connection, Plan plan, Plan.Selection trigger, ChunkInsert.Parameters parameters)
+      throws SQLException, Refused {
+    SqlText.Statement query = trigger.sql().statements().getFirst();
+    try (PreparedStatement statement = connection.prepareStatement(query.text())) {
+      parameters.bind(statement, 1, query);
+      ResultSetMetaData columns = statement.getMetaData();
+      if (columns == null) {
+        throw new Refused(
+            "KeyMissing", "spec.trigger.sql: the statement gives no rows; write a query");
+      }
+      return Payload.of(columns, plan.unit().sql().parameters());
     }
   }
 
@@ -142,30 +216,36 @@ public final class Selection {
     }
   }
 
-  private record Counted(long rows, long keys, long withoutKey) {
+  /**
+   * What was written.
+   *
+   * @param rising each key is greater than the one before: none comes twice, none is null
+   * @param largest bytes of the largest chunk
+   */
+  private record Written(long jobs, boolean rising, boolean inLanes, long largest) {}
 
-    Counts check(int maxJobs) throws Refused {
-      if (rows > maxJobs) {
-        throw new Refused(
-            "TooManyJobs",
-            "the trigger selected more than spec.trigger.maxJobs = %d targets and nothing was enqueued; narrow the query or raise the limit"
-                .formatted(maxJobs));
+  private Written written(Connection connection) throws SQLException {
+    try (PreparedStatement statement =
+        connection.prepareStatement(
+            """
+            select coalesce(sum(size), 0), coalesce(bool_and(coalesce(rising, false)), true),
+                   coalesce(bool_and(lane is not null), true), coalesce(max(bytes), 0)
+              from koyomi.chunk where run_id = ? and selector_token = ?
+            """)) {
+      statement.setLong(1, run);
+      statement.setLong(2, token);
+      try (ResultSet row = statement.executeQuery()) {
+        row.next();
+        return new Written(row.getLong(1), row.getBoolean(2), row.getBoolean(3), row.getLong(4));
       }
-      if (withoutKey > 0) {
-        throw new Refused(
-            "KeyIsNull",
-            "spec.trigger.sql: the column \"key\" is null in %d of %d rows; every target needs one"
-                .formatted(withoutKey, rows));
-      }
-      return new Counts(keys, rows - keys);
     }
   }
 
   /**
-   * Counts keys by their 64-bit hash: a collision only leads to the slower way, which compares the
-   * keys themselves.
+   * Whether no key comes twice. Keys are counted by their 64-bit hash: a collision only leads to
+   * the slower way, which compares the keys themselves.
    */
-  private Counted count(Connection connection) throws SQLException {
+  private boolean distinct(Connection connection) throws SQLException, Refused {
     try (PreparedStatement statement =
         connection.prepareStatement(
             """
@@ -177,18 +257,42 @@ public final class Selection {
       statement.setLong(2, token);
       try (ResultSet row = statement.executeQuery()) {
         row.next();
-        return new Counted(row.getLong(1), row.getLong(2), row.getLong(3));
+        if (row.getLong(3) > 0) {
+          throw new Refused(
+              "KeyIsNull",
+              "spec.trigger.sql: the column \"key\" is null in %d of %d rows; every target needs one"
+                  .formatted(row.getLong(3), row.getLong(1)));
+        }
+        return row.getLong(1) == row.getLong(2);
       }
     }
   }
 
-  private void deleteChunks(Connection connection) throws SQLException {
+  private void refuseOversized(Connection connection, long maxPayload)
+      throws SQLException, Refused {
     try (PreparedStatement statement =
         connection.prepareStatement(
-            "delete from koyomi.chunk where run_id = ? and selector_token = ?")) {
+            """
+            select c.keys[o], sum(octet_length(v)) as bytes
+              from koyomi.chunk c
+              cross join generate_subscripts(c.names, 1) as name
+              cross join lateral unnest(c.vals[name:name]) with ordinality as u(v, o)
+              where c.run_id = ? and c.selector_token = ? and c.bytes > ?
+              group by c.id, c.keys, o having sum(octet_length(v)) > ?
+              order by bytes desc limit 1
+            """)) {
       statement.setLong(1, run);
       statement.setLong(2, token);
-      statement.executeUpdate();
+      statement.setLong(3, maxPayload);
+      statement.setLong(4, maxPayload);
+      try (ResultSet row = statement.executeQuery()) {
+        if (row.next()) {
+          throw new Refused(
+              "PayloadTooLarge",
+              "spec.trigger.sql: the payload of key \"%s\" has %d bytes, more than spec.job.maxPayload = %d bytes; select a reference to the data, or raise the limit"
+                  .formatted(row.getString(1), row.getLong(2), maxPayload));
+        }
+      }
     }
   }
 

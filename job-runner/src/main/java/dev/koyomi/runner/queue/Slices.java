@@ -1,13 +1,5 @@
 package dev.koyomi.runner.queue;
 
-import com.fasterxml.jackson.core.JsonFactory;
-import com.fasterxml.jackson.core.JsonProcessingException;
-import com.fasterxml.jackson.core.StreamReadConstraints;
-import com.fasterxml.jackson.databind.DeserializationFeature;
-import com.fasterxml.jackson.databind.JsonNode;
-import com.fasterxml.jackson.databind.ObjectMapper;
-import com.fasterxml.jackson.databind.cfg.JsonNodeFeature;
-import com.fasterxml.jackson.databind.json.JsonMapper;
 import java.sql.Array;
 import java.sql.Connection;
 import java.sql.PreparedStatement;
@@ -15,6 +7,7 @@ import java.sql.ResultSet;
 import java.sql.SQLException;
 import java.sql.Types;
 import java.time.Duration;
+import java.time.OffsetDateTime;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
@@ -26,112 +19,196 @@ import org.jspecify.annotations.Nullable;
  * given connection.
  */
 public final class Slices {
-  // Numbers keep their digits: a numeric payload column must reach the Unit as it left the trigger.
-  // What PostgreSQL could store is not refused for its size here.
-  private static final ObjectMapper JSON =
-      JsonMapper.builder(
-              JsonFactory.builder()
-                  .streamReadConstraints(
-                      StreamReadConstraints.builder()
-                          .maxNestingDepth(Integer.MAX_VALUE)
-                          .maxNumberLength(Integer.MAX_VALUE)
-                          .maxStringLength(Integer.MAX_VALUE)
-                          .maxNameLength(Integer.MAX_VALUE)
-                          .build())
-                  .build())
-          .enable(DeserializationFeature.USE_BIG_DECIMAL_FOR_FLOATS)
-          .disable(JsonNodeFeature.STRIP_TRAILING_BIGDECIMAL_ZEROES)
-          .build();
+  private static final String LEASED =
+      """
+      (l).slice_id, (l).run_id, (l).attempt, (l).prior, (l).at, (l).stop, (l).in_lane, (l).suspect, (l).keys, (l).vals, (l).misfits,
+      (l).due_at, (l).priority, (l).permitted, (l).permitted_until, extract(epoch from (l).wait) as wait\
+      """;
+
+  private final List<String> needed;
 
   /**
-   * Leases the oldest ready slice of a batch whose number is not below the mark.
-   *
-   * <p>The worker's own row is locked first, so that a worker that is being declared lost cannot
-   * lease any more; it is not touched while nothing is ready, so that an idle worker writes
-   * nothing. The choice is kept in a MATERIALIZED CTE: otherwise the planner may run it more than
-   * once.
+   * @param needed names of the payload's columns that the Unit needs
+   */
+  public Slices(List<String> needed) {
+    this.needed = List.copyOf(needed);
+  }
+
+  /**
+   * What a slot asks for.
    *
    * @param lease a random number of the caller's, who must give it back when it does not hear what
    *     became of it: the server may have leased a slice and the answer be lost
+   * @param oldest what waited longest, whatever its class
+   * @param alone the process holds nothing, and takes jobs that another worker may have died of
+   * @param from a hint by which dead rows are left out; null: from the start
+   * @param values whether what the Unit needs is to be sent here
    */
-  public Optional<LeasedSlice> lease(
-      Connection connection, int batchId, long worker, long lease, long mark) throws SQLException {
+  public record Ask(
+      long worker, long lease, boolean oldest, boolean alone, LeasedSlice.@Nullable Mark from, boolean values) {}
+
+  /** Leases a slice of the batch that the worker joined for. */
+  public LeaseAnswer lease(Connection connection, Ask ask) throws SQLException {
     try (PreparedStatement statement =
         connection.prepareStatement(
-            """
-            with me as materialized (
-              select w.id from koyomi.worker w
-                where w.id = ? and w.stopped_at is null and w.lost_at is null
-                  and exists (select from koyomi.slice s
-                              where s.batch_id = ? and s.lease is null and s.due_at <= koyomi.now() and s.id >= ?)
-                for share),
-            choice as materialized (
-              select s.id from koyomi.slice s
-                where s.batch_id = ? and s.lease is null and s.due_at <= koyomi.now() and s.id >= ?
-                  and exists (select from me)
-                order by s.id limit 1
-                for update skip locked)
-            update koyomi.slice s
-              set lease = ?, worker_id = ?, leased_at = koyomi.now()
-              from choice, koyomi.chunk c
-              where s.id = choice.id and c.id = s.chunk_id
-              returning s.id, s.run_id, s.attempt, s.prior, s.position, s.stop, s.ordinals, c.keys, c.jobs
-            """)) {
-      statement.setLong(1, worker);
-      statement.setInt(2, batchId);
-      statement.setLong(3, mark);
-      statement.setInt(4, batchId);
-      statement.setLong(5, mark);
-      statement.setLong(6, lease);
-      statement.setLong(7, worker);
-      try (ResultSet row = statement.executeQuery()) {
-        return row.next() ? Optional.of(leased(row, lease)) : Optional.empty();
-      }
+            "select " + LEASED + " from koyomi.lease(?, ?, ?, ?, ?, ?, ?, ?, ?) as l")) {
+      statement.setLong(1, ask.worker);
+      statement.setLong(2, ask.lease);
+      statement.setBoolean(3, ask.oldest);
+      statement.setBoolean(4, ask.alone);
+      statement.setInt(5, ask.from == null ? -1 : ask.from.priority());
+      statement.setObject(
+          6, ask.from == null ? null : ask.from.due(), Types.TIMESTAMP_WITH_TIMEZONE);
+      statement.setLong(7, ask.from == null ? 0 : ask.from.id());
+      statement.setArray(8, connection.createArrayOf("text", needed.toArray()));
+      statement.setBoolean(9, ask.values);
+      return answer(statement, ask.lease, ask.values);
     }
   }
 
-  private static LeasedSlice leased(ResultSet row, long lease) throws SQLException {
+  /** Goes on in the lane that is held under the lease; leaves the lane when it has no more. */
+  public LeaseAnswer nextInLane(Connection connection, long worker, long lease, boolean values)
+      throws SQLException {
+    try (PreparedStatement statement =
+        connection.prepareStatement(
+            "select " + LEASED + " from koyomi.next_in_lane(?, ?, ?, ?) as l")) {
+      statement.setLong(1, worker);
+      statement.setLong(2, lease);
+      statement.setArray(3, connection.createArrayOf("text", needed.toArray()));
+      statement.setBoolean(4, values);
+      return answer(statement, lease, values);
+    }
+  }
+
+  private static LeaseAnswer answer(PreparedStatement statement, long lease, boolean values) throws SQLException {
+    try (ResultSet row = statement.executeQuery()) {
+      row.next();
+      if (row.getObject("slice_id") != null) {
+        return new LeaseAnswer.Leased(leased(row, lease, values));
+      }
+      double wait = row.getDouble("wait");
+      return row.wasNull()
+          ? new LeaseAnswer.Nothing()
+          : new LeaseAnswer.Limited(Duration.ofMillis((long) Math.ceil(wait * 1000)));
+    }
+  }
+
+  private static LeasedSlice leased(ResultSet row, long lease, boolean values) throws SQLException {
     return new LeasedSlice(
-        row.getLong("id"),
+        row.getLong("slice_id"),
         row.getLong("run_id"),
         lease,
         row.getInt("attempt"),
         row.getInt("prior"),
-        row.getInt("position"),
+        row.getInt("at"),
         row.getInt("stop"),
-        ordinals(row.getArray("ordinals")),
-        Arrays.asList((String[]) row.getArray("keys").getArray()),
-        jobs(row.getString("jobs")));
+        row.getBoolean("in_lane"),
+        row.getInt("suspect"),
+        Arrays.asList((Integer[]) row.getArray("misfits").getArray()),
+        permit(row),
+        new LeasedSlice.Mark(
+            row.getInt("priority"),
+            row.getObject("due_at", OffsetDateTime.class),
+            row.getLong("slice_id")),
+        values ? values(row) : null);
   }
 
-  private static @Nullable List<Integer> ordinals(@Nullable Array array) throws SQLException {
-    return array == null ? null : Arrays.asList((Integer[]) array.getArray());
+  private static Optional<Permit> permit(ResultSet row) throws SQLException {
+    int jobs = row.getInt("permitted");
+    return row.wasNull()
+        ? Optional.empty()
+        : Optional.of(
+            new Permit(
+                jobs, row.getObject("permitted_until", OffsetDateTime.class), Duration.ZERO));
   }
 
-  private static List<JsonNode> jobs(String json) {
-    try {
-      List<JsonNode> jobs = new ArrayList<>();
-      JSON.readTree(json).forEach(jobs::add);
-      return jobs;
-    } catch (JsonProcessingException e) {
-      throw new IllegalStateException("jsonb that is not JSON", e);
+  private static LeasedSlice.Values values(ResultSet row) throws SQLException {
+    @Nullable Array vals = row.getArray("vals");
+    List<List<@Nullable String>> parameters = new ArrayList<>();
+    if (vals != null) {
+      for (@Nullable String[] column : (@Nullable String[][]) vals.getArray()) {
+        parameters.add(Arrays.asList(column));
+      }
+    }
+    return new LeasedSlice.Values(
+        Arrays.asList((String[]) row.getArray("keys").getArray()), parameters);
+  }
+
+  /** Asks for more jobs that may begin under the batch's rate. */
+  public Permit permit(Connection connection, int batchId, int jobs) throws SQLException {
+    try (PreparedStatement statement =
+        connection.prepareStatement(
+            "select permitted, permitted_until, coalesce(extract(epoch from wait), 0) from"
+                + " koyomi.permit(?, ?)")) {
+      statement.setInt(1, batchId);
+      statement.setInt(2, jobs);
+      try (ResultSet row = statement.executeQuery()) {
+        row.next();
+        return new Permit(
+            row.getInt(1),
+            row.getObject(2, OffsetDateTime.class),
+            Duration.ofMillis((long) Math.ceil(row.getDouble(3) * 1000)));
+      }
     }
   }
 
   /**
-   * Time until the next slice of the batch that nobody holds is due, zero when it is; empty when
+   * Time until the next job of the batch that nobody holds is due, zero when it is; empty when
    * there is none.
    */
   public Optional<Duration> untilNextDue(Connection connection, int batchId) throws SQLException {
     try (PreparedStatement statement =
-        connection.prepareStatement(
-            """
-            select greatest(0, ceil(extract(epoch from min(due_at) - koyomi.now()) * 1000))::bigint
-              from koyomi.slice where batch_id = ? and lease is null having count(*) > 0
-            """)) {
+        connection.prepareStatement("select extract(epoch from koyomi.next_due_in(?))")) {
       statement.setInt(1, batchId);
       try (ResultSet row = statement.executeQuery()) {
-        return row.next() ? Optional.of(Duration.ofMillis(row.getLong(1))) : Optional.empty();
+        row.next();
+        double seconds = row.getDouble(1);
+        return row.wasNull()
+            ? Optional.empty()
+            : Optional.of(Duration.ofMillis((long) Math.ceil(seconds * 1000)));
+      }
+    }
+  }
+
+  /** Where the slice stands; empty when it is not held under this lease any more. */
+  public static Optional<Integer> position(Connection connection, LeasedSlice slice)
+      throws SQLException {
+    try (PreparedStatement statement =
+        connection.prepareStatement("select koyomi.position_of(?, ?)")) {
+      statement.setLong(1, slice.id());
+      statement.setLong(2, slice.lease());
+      try (ResultSet row = statement.executeQuery()) {
+        row.next();
+        return Optional.ofNullable(row.getObject(1, Integer.class));
+      }
+    }
+  }
+
+  /** Whether the rest should be given back: the batch is paused, or better or older work waits. */
+  public boolean betterWork(Connection connection, LeasedSlice slice) throws SQLException {
+    try (PreparedStatement statement =
+        connection.prepareStatement("select koyomi.better_work(?)")) {
+      statement.setLong(1, slice.id());
+      try (ResultSet row = statement.executeQuery()) {
+        row.next();
+        return row.getBoolean(1);
+      }
+    }
+  }
+
+  /**
+   * Keeps one of so many pieces of what is left and gives back the others.
+   *
+   * @return the new stop; empty when the lease is lost
+   */
+  public Optional<Integer> split(Connection connection, long lease, int pieces)
+      throws SQLException {
+    try (PreparedStatement statement = connection.prepareStatement("select koyomi.split(?, ?)")) {
+      statement.setLong(1, lease);
+      statement.setInt(2, pieces);
+      try (ResultSet row = statement.executeQuery()) {
+        row.next();
+        return Optional.ofNullable(row.getObject(1, Integer.class));
       }
     }
   }
@@ -152,12 +229,14 @@ public final class Slices {
   }
 
   /**
-   * Records a failed attempt of the job at the position and advances past it.
+   * Records a failed attempt of the job at the position. Elsewhere than in a lane, or where the job
+   * is dead and its lane goes on, the cursor moves past it; else the lease is over.
    *
    * @param retryAfter null: the job needs a person
+   * @return the job's key
    * @throws SQLException with state {@link #FENCED} when the slice is no longer as leased
    */
-  public void fail(
+  public String fail(
       Connection connection,
       LeasedSlice slice,
       int at,
@@ -166,7 +245,7 @@ public final class Slices {
       throws SQLException {
     try (PreparedStatement statement =
         connection.prepareStatement(
-            "select koyomi.fail_job(?, ?, ?, ?, ?, ?, make_interval(secs => ?))")) {
+            "select koyomi.fail(?, ?, ?, ?, ?, ?, make_interval(secs => ?))")) {
       statement.setLong(1, slice.id());
       statement.setLong(2, slice.lease());
       statement.setInt(3, at);
@@ -178,7 +257,10 @@ public final class Slices {
       } else {
         statement.setDouble(7, retryAfter.toMillis() / 1000.0);
       }
-      statement.execute();
+      try (ResultSet row = statement.executeQuery()) {
+        row.next();
+        return row.getString(1);
+      }
     }
   }
 
@@ -187,14 +269,23 @@ public final class Slices {
    * left.
    */
   public void finish(Connection connection, long run) throws SQLException {
-    try (PreparedStatement statement =
-        connection.prepareStatement("select koyomi.cut_retries(?, 'infinity')")) {
+    try (PreparedStatement statement = connection.prepareStatement("select koyomi.finish(?)")) {
       statement.setLong(1, run);
       statement.execute();
     }
-    try (PreparedStatement statement = connection.prepareStatement("select koyomi.close_run(?)")) {
-      statement.setLong(1, run);
-      statement.execute();
+  }
+
+  /** Slots without work in all workers of the batch, as of their last heartbeats. */
+  public int idleSlots(Connection connection, int batchId) throws SQLException {
+    try (PreparedStatement statement =
+        connection.prepareStatement(
+            "select coalesce(sum(idle), 0) from koyomi.worker where batch_id = ? and stopped_at is"
+                + " null and lost_at is null and draining_at is null")) {
+      statement.setInt(1, batchId);
+      try (ResultSet row = statement.executeQuery()) {
+        row.next();
+        return row.getInt(1);
+      }
     }
   }
 
@@ -203,4 +294,7 @@ public final class Slices {
 
   /** SQLSTATE of a Unit that ended its transaction by itself. */
   public static final String UNIT_COMMITTED = "KY002";
+
+  /** SQLSTATE of a permit that has lapsed before the job began: ask for another. */
+  public static final String PERMIT_LAPSED = "KY009";
 }

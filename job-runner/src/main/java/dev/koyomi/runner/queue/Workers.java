@@ -1,5 +1,10 @@
 package dev.koyomi.runner.queue;
 
+import dev.koyomi.crds.SchemaVersion;
+import java.sql.Connection;
+import java.sql.PreparedStatement;
+import java.sql.ResultSet;
+import java.sql.SQLException;
 import org.jdbi.v3.core.Jdbi;
 
 /**
@@ -19,27 +24,67 @@ public final class Workers {
   }
 
   /** Writes a new row and returns its number. */
+  public static long join(Connection connection, String pod, Kind kind, int batchId)
+      throws SQLException {
+    try (PreparedStatement statement =
+        connection.prepareStatement("select koyomi.join_as(?, ?, ?, ?)")) {
+      statement.setString(1, pod);
+      statement.setString(2, kind.name());
+      statement.setInt(3, batchId);
+      statement.setInt(4, SchemaVersion.CURRENT);
+      try (ResultSet row = statement.executeQuery()) {
+        row.next();
+        return row.getLong(1);
+      }
+    }
+  }
+
+  /** The same on a connection of the pool. */
   public long join(String pod, Kind kind, int batchId) {
     return jdbi.withHandle(
         handle ->
             handle
-                .createQuery("select koyomi.join_as(:pod, :kind, :batchId)")
+                .createQuery("select koyomi.join_as(:pod, :kind, :batchId, :release)")
                 .bind("pod", pod)
                 .bind("kind", kind.name())
                 .bind("batchId", batchId)
+                .bind("release", SchemaVersion.CURRENT)
                 .mapTo(Long.class)
                 .one());
   }
 
-  /** Says that the worker lives; false when it was declared lost and must join anew. */
+  /**
+   * Says that the worker lives; false when it was declared lost and must join anew.
+   *
+   * @param idle its slots without work
+   */
+  public static boolean heartbeat(Connection connection, long worker, int idle)
+      throws SQLException {
+    try (PreparedStatement statement =
+        connection.prepareStatement("select koyomi.heartbeat(?, ?) is true")) {
+      statement.setLong(1, worker);
+      statement.setInt(2, idle);
+      try (ResultSet row = statement.executeQuery()) {
+        row.next();
+        return row.getBoolean(1);
+      }
+    }
+  }
+
+  /** The same on a connection of the pool, for a process without slots. */
   public boolean heartbeat(long worker) {
     return jdbi.withHandle(
         handle ->
             handle
-                .createQuery("select koyomi.heartbeat(:worker) is true")
+                .createQuery("select koyomi.heartbeat(:worker, 0) is true")
                 .bind("worker", worker)
                 .mapTo(Boolean.class)
                 .one());
+  }
+
+  /** The worker leases nothing any more; should it be killed, no job is to blame. */
+  public void drain(long worker) {
+    jdbi.useHandle(handle -> handle.execute("select koyomi.drain(?)", worker));
   }
 
   /** Marks the worker as stopped: what it still holds is free at the next sweep. */

@@ -3,20 +3,32 @@ package dev.koyomi.runner.unit;
 import dev.koyomi.runner.queue.JobFailure;
 import java.sql.SQLException;
 
-/** How one attempt of a job ended. */
+/** Why a stride ended where it did. */
 public sealed interface Ending {
-  /** The Unit's writes and the cursor are committed. */
-  record Done() implements Ending {}
+  /** It went as far as it should or could; nothing failed. */
+  record Reached() implements Ending {}
 
-  /** Committed; the Unit found nothing to do. */
-  record Skipped(String reason) implements Ending {}
+  /**
+   * The next jobs failed and were rolled back; the attempt counts.
+   *
+   * @param jobs how many failed for this reason: more than one only where no job could succeed
+   * @param retryable false: no attempt can succeed before somebody changes something
+   */
+  record Failed(JobFailure failure, int jobs, boolean retryable) implements Ending {
+    Failed(JobFailure failure, boolean retryable) {
+      this(failure, 1, retryable);
+    }
+  }
 
-  /** Rolled back; the attempt counts. */
-  record Failed(JobFailure failure, boolean retryable) implements Ending {}
-
-  /** Rolled back: the job is no longer ours. Not an attempt. */
+  /** Rolled back: the slice is no longer held as it was leased. Not an attempt. */
   record Fenced() implements Ending {}
 
   /** The database went away; what is committed is known only when it is back. Not an attempt. */
   record Disconnected(SQLException cause) implements Ending {}
+
+  /**
+   * Rolled back: something that the Unit uses cannot be reached, though the queue's database can.
+   * Not an attempt.
+   */
+  record Unreachable(SQLException cause) implements Ending {}
 }

@@ -20,6 +20,9 @@ final class SqlFailure {
    */
   private static final Set<String> COLLISIONS = Set.of("40001", "40P01", "55P03");
 
+  /** SQLSTATE of a Unit that took longer than it may, found by the runner. */
+  static final String TOO_SLOW = "KY013";
+
   private static final String QUERY_CANCELED = "57014";
   private static final String INSUFFICIENT_PRIVILEGE = "42501";
   private static final int LONGEST_MESSAGE = 2000;
@@ -37,8 +40,15 @@ final class SqlFailure {
     return state(e).equals("25006");
   }
 
-  static Ending.Failed ending(SQLException e, Duration timeout, long nanosTaken) {
+  /** What an error of a Unit's statement means, on a connection that is still good. */
+  static Ending ending(SQLException e, Duration timeout, long nanosTaken) {
     String state = state(e);
+    if (state.startsWith("08") || state.startsWith("53")) {
+      return new Ending.Unreachable(e);
+    }
+    if (state.equals(TOO_SLOW)) {
+      return tooSlow(timeout);
+    }
     // Sooner, it was a person who cancelled the statement.
     if (state.equals(QUERY_CANCELED) && nanosTaken >= timeout.toNanos()) {
       return tooSlow(timeout);

@@ -2,8 +2,10 @@ package dev.koyomi.runner.worker;
 
 import java.time.Duration;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.locks.Condition;
 import java.util.concurrent.locks.ReentrantLock;
+import java.util.function.LongSupplier;
 
 /**
  * Where idle slots wait. One of them is the scout and comes back after the given time to look for
@@ -11,11 +13,19 @@ import java.util.concurrent.locks.ReentrantLock;
  * as often as one slot does.
  */
 final class Lookout {
+  private final LongSupplier nanoTime;
   private final ReentrantLock lock = new ReentrantLock();
   private final Condition changed = lock.newCondition();
   private boolean scouting;
-  private boolean closed;
+  private volatile boolean closed;
+  private boolean called;
   private long news;
+  private final AtomicInteger idle = new AtomicInteger();
+  private volatile long lookAt = Long.MIN_VALUE;
+
+  Lookout(LongSupplier nanoTime) {
+    this.nanoTime = nanoTime;
+  }
 
   /**
    * Waits for work: at most the given time for the scout, until there is news for everybody else.
@@ -23,11 +33,12 @@ final class Lookout {
   void awaitNews(Duration atMost) throws InterruptedException {
     lock.lock();
     try {
+      idle.incrementAndGet();
       long seen = news;
       boolean scout = !scouting;
       scouting = true;
       long nanos = atMost.toNanos();
-      while (news == seen && !closed && (!scout || nanos > 0)) {
+      while (news == seen && !closed && !(scout && (nanos <= 0 || called))) {
         if (scout) {
           nanos = changed.awaitNanos(nanos);
         } else {
@@ -38,8 +49,10 @@ final class Lookout {
       }
       if (scout) {
         scouting = false;
+        called = false;
       }
     } finally {
+      idle.decrementAndGet();
       lock.unlock();
     }
   }
@@ -68,6 +81,32 @@ final class Lookout {
     }
   }
 
+  /** There may be work: the scout looks, and calls the others if there is more. */
+  void call() {
+    lock.lock();
+    try {
+      called = true;
+      changed.signalAll();
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  /** Something has changed for those who work too: they look whether they should go on. */
+  void lookAgain() {
+    lookAt = nanoTime.getAsLong();
+  }
+
+  /** Whether {@link #lookAgain} was called after that time. */
+  boolean lookAgainSince(long nanos) {
+    return lookAt != Long.MIN_VALUE && lookAt - nanos > 0;
+  }
+
+  /** Slots that wait. */
+  int idle() {
+    return idle.get();
+  }
+
   /** From now on nobody waits here. */
   void close() {
     lock.lock();
@@ -80,11 +119,6 @@ final class Lookout {
   }
 
   boolean closed() {
-    lock.lock();
-    try {
-      return closed;
-    } finally {
-      lock.unlock();
-    }
+    return closed;
   }
 }

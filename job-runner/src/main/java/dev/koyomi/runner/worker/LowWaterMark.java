@@ -1,6 +1,8 @@
 package dev.koyomi.runner.worker;
 
+import dev.koyomi.runner.queue.LeasedSlice;
 import java.time.Duration;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Where a slot's search for ready work begins, so that it does not walk over the dead rows of what
@@ -12,27 +14,27 @@ import java.time.Duration;
 final class LowWaterMark {
   static final Duration HOLDS = Duration.ofSeconds(5);
 
-  private long mark;
+  private LeasedSlice.@Nullable Mark mark;
   private long since;
 
-  /** Number of the slice from which on to search, at this instant of the clock. */
-  long at(long nanoTime) {
+  /** Where to begin the search at this instant of the clock; null: at the start. */
+  LeasedSlice.@Nullable Mark at(long nanoTime) {
     if (nanoTime - since > HOLDS.toNanos()) {
-      mark = 0;
+      mark = null;
     }
-    if (mark == 0) {
+    if (mark == null) {
       since = nanoTime;
     }
     return mark;
   }
 
   /** A search found this slice. */
-  void found(long slice) {
+  void found(LeasedSlice.Mark slice) {
     mark = slice;
   }
 
   /** A search found nothing: the next one begins at the start. */
   void foundNothing() {
-    mark = 0;
+    mark = null;
   }
 }

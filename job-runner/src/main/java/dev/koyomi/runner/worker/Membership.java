@@ -1,6 +1,9 @@
 package dev.koyomi.runner.worker;
 
 import dev.koyomi.runner.queue.Workers;
+import java.sql.Connection;
+import java.sql.SQLException;
+import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicLong;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -17,14 +20,20 @@ final class Membership {
   private final int batchId;
   private final AtomicLong id = new AtomicLong();
 
+  /** What the row says: whether enqueuers are to wake this process. */
+  private final AtomicBoolean saidIdle = new AtomicBoolean();
+
+  private final AtomicBoolean wasIdle = new AtomicBoolean();
+
   Membership(Workers workers, String pod, int batchId) {
     this.workers = workers;
     this.pod = pod;
     this.batchId = batchId;
   }
 
-  void join() {
-    id.set(workers.join(pod, Workers.Kind.Worker, batchId));
+  void join(Connection connection) throws SQLException {
+    id.set(Workers.join(connection, pod, Workers.Kind.Worker, batchId));
+    saidIdle.set(false);
   }
 
   long id() {
@@ -32,13 +41,32 @@ final class Membership {
   }
 
   /**
+   * A slot has nothing to do.
+   *
+   * @return whether the queue was told just now, so that the slot must look once more
+   */
+  boolean idle(Connection connection) throws SQLException {
+    wasIdle.set(true);
+    if (saidIdle.getAndSet(true)) {
+      return false;
+    }
+    Workers.heartbeat(connection, id.get(), 1);
+    return true;
+  }
+
+  /**
    * Says that we live; under a new row when we were declared lost meanwhile: what we held is
    * somebody else's then.
+   *
+   * @param idleSlots slots that wait at this moment
    */
-  void beat() {
+  void beat(Connection connection, int idleSlots) throws SQLException {
+    // Idle since the last beat counts as idle: one who is enqueued for now and then is to be woken.
+    int idle = wasIdle.getAndSet(idleSlots > 0) ? Math.max(1, idleSlots) : idleSlots;
+    saidIdle.set(idle > 0);
     long present = id.get();
-    if (!workers.heartbeat(present)) {
-      join();
+    if (!Workers.heartbeat(connection, present, idle)) {
+      join(connection);
       LOG.atWarn()
           .addKeyValue("worker", present)
           .addKeyValue("now", id.get())
@@ -46,6 +74,11 @@ final class Membership {
               "this process was declared lost and has joined anew; jobs that it held are worked"
                   + " elsewhere");
     }
+  }
+
+  /** From now on this worker leases nothing; should it be killed, no job is to blame. */
+  void drain() {
+    workers.drain(id.get());
   }
 
   void leave() {

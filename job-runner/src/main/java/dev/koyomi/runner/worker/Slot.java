@@ -1,8 +1,10 @@
 package dev.koyomi.runner.worker;
 
+import dev.koyomi.runner.queue.LeaseAnswer;
 import dev.koyomi.runner.queue.LeasedSlice;
 import dev.koyomi.runner.queue.Slices;
-import dev.koyomi.runner.unit.Ending;
+import dev.koyomi.runner.unit.SqlUnits;
+import dev.koyomi.runner.unit.Units;
 import java.sql.Connection;
 import java.sql.PreparedStatement;
 import java.sql.SQLException;
@@ -15,10 +17,11 @@ import java.util.function.LongSupplier;
 import java.util.random.RandomGenerator;
 import javax.sql.DataSource;
 import org.jspecify.annotations.Nullable;
+import org.postgresql.PGConnection;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
-/** One thread with one connection: leases a slice, works its jobs in order, looks for the next. */
+/** One thread with one connection: leases a slice, works it, looks for the next. */
 final class Slot implements Runnable {
   private static final Logger LOG = LoggerFactory.getLogger(Slot.class);
 
@@ -32,7 +35,11 @@ final class Slot implements Runnable {
   private static final Duration POLL = Duration.ofMillis(500);
 
   private static final Duration AFTER_SURPRISE = Duration.ofSeconds(1);
+  private static final Duration AFTER_BREAKER = Duration.ofSeconds(10);
   private static final Duration IDLE_GRACE = Duration.ofSeconds(10);
+
+  /** Every so many leases take what waited longest, so that no class starves. */
+  private static final int OLDEST_EVERY = 4;
 
   /** What the slots of a process share. */
   record Shared(
@@ -40,21 +47,27 @@ final class Slot implements Runnable {
       Slices slices,
       RandomGenerator random,
       int batchId,
+      String name,
       Membership membership,
-      Execution execution,
+      SqlUnits units,
+      SliceWork.Shared work,
       Lookout lookout,
       Outage outage,
       EndRule endRule,
-      Duration unitTimeout,
+      AtomicLong held,
       LongSupplier nanoTime) {}
 
   private final Shared shared;
+  private final int number;
   private final AtomicLong movedAt;
+  private final LowWaterMark mark = new LowWaterMark();
+  private long leases;
 
   /** Waiting for work is no standstill, however long it takes. */
   private volatile boolean waiting;
 
-  private final LowWaterMark mark = new LowWaterMark();
+  private volatile @Nullable Connection working;
+  private volatile @Nullable Thread thread;
   private @Nullable Held held;
 
   /**
@@ -64,25 +77,47 @@ final class Slot implements Runnable {
    */
   private record Held(long lease, Optional<Long> run) {}
 
-  Slot(Shared shared) {
+  Slot(Shared shared, int number) {
     this.shared = shared;
+    this.number = number;
     this.movedAt = new AtomicLong(shared.nanoTime.getAsLong());
   }
 
-  /** Whether the slot waits for work, or came round its loop or ended a job within this time. */
+  /** Whether the slot waits for work, or came round its loop or ended a stride within this time. */
   boolean movedWithin(Duration time) {
     return waiting || shared.nanoTime.getAsLong() - movedAt.get() < time.toNanos();
   }
 
+  /** Asks the server to end what the slot has it do. */
+  void cancelStatement() {
+    @Nullable Connection present = working;
+    if (present != null) {
+      try {
+        present.unwrap(PGConnection.class).cancelQuery();
+      } catch (SQLException e) {
+        LOG.atWarn().addKeyValue("slot", number).setCause(e).log("could not cancel the statement");
+      }
+    }
+  }
+
+  void interrupt() {
+    @Nullable Thread present = thread;
+    if (present != null) {
+      present.interrupt();
+    }
+  }
+
   @Override
   public void run() {
+    thread = Thread.currentThread();
     while (!shared.lookout.closed()) {
       try (Connection connection = shared.database.getConnection()) {
         connection.setAutoCommit(true);
         settle(connection);
-        limitStatements(connection);
+        introduce(connection);
         shared.outage.succeeded(shared.nanoTime.getAsLong());
-        workWhileConnected(connection);
+        working = connection;
+        workWhileConnected(connection, shared.units.on(connection));
         return;
       } catch (SQLException e) {
         pause(shared.outage.failed(e, movedAt.get()));
@@ -97,36 +132,55 @@ final class Slot implements Runnable {
                 "a slot failed in a way nobody foresaw; its jobs go back to the queue and it goes"
                     + " on");
         pause(AFTER_SURPRISE);
+      } finally {
+        working = null;
       }
     }
   }
 
-  /** A lost process must not keep locks: the server ends what stands still in a transaction. */
-  private void limitStatements(Connection connection) throws SQLException {
+  /**
+   * Tells the server who this is, and its limits: a lost process must not keep locks, so the server
+   * ends what stands still in a transaction.
+   */
+  private void introduce(Connection connection) throws SQLException {
+    Duration longest = shared.units.longestStatement();
     try (PreparedStatement statement =
         connection.prepareStatement(
             "select set_config('statement_timeout', ?, false),"
-                + " set_config('idle_in_transaction_session_timeout', ?, false)")) {
-      statement.setString(1, Long.toString(shared.unitTimeout.toMillis()));
-      statement.setString(2, Long.toString(shared.unitTimeout.plus(IDLE_GRACE).toMillis()));
+                + " set_config('idle_in_transaction_session_timeout', ?, false),"
+                + " set_config('application_name', ?, false)")) {
+      statement.setString(1, Long.toString(longest.toMillis()));
+      statement.setString(2, Long.toString(longest.plus(IDLE_GRACE).toMillis()));
+      statement.setString(
+          3, "koyomi %s worker %d slot %d".formatted(shared.name, shared.membership.id(), number));
       statement.execute();
     }
   }
 
   /** Returns when the slot's work is over; raises when the connection is. */
-  private void workWhileConnected(Connection connection) throws SQLException, InterruptedException {
+  private void workWhileConnected(Connection connection, Units units)
+      throws SQLException, InterruptedException {
     while (!shared.lookout.closed()) {
       move();
-      Optional<LeasedSlice> slice = lease(connection);
-      if (slice.isPresent()) {
-        shared.lookout.announce();
-        work(connection, slice.get());
-      } else if (shared.endRule.over(connection, shared.batchId)) {
-        shared.lookout.announce();
-        return;
-      } else {
-        Duration due = shared.slices.untilNextDue(connection, shared.batchId).orElse(POLL);
-        awaitNews(Collections.max(List.of(BREATH, Collections.min(List.of(due, POLL)))));
+      switch (lease(connection, units.needsValues())) {
+        case LeaseAnswer.Leased(LeasedSlice slice) -> {
+          shared.lookout.announce();
+          work(connection, units, slice);
+        }
+        case LeaseAnswer.Limited(Duration after) ->
+            awaitNews(Collections.min(List.of(after, POLL)));
+        case LeaseAnswer.Nothing() -> {
+          if (shared.endRule.over(connection, shared.batchId)) {
+            shared.lookout.announce();
+            return;
+          }
+          // Who tells the queue that it idles looks once more: what was enqueued just before woke
+          // nobody.
+          if (!shared.membership.idle(connection)) {
+            Duration due = shared.slices.untilNextDue(connection, shared.batchId).orElse(POLL);
+            awaitNews(Collections.max(List.of(BREATH, Collections.min(List.of(due, POLL)))));
+          }
+        }
       }
     }
   }
@@ -141,51 +195,85 @@ final class Slot implements Runnable {
     }
   }
 
-  private Optional<LeasedSlice> lease(Connection connection) throws SQLException {
-    long from = mark.at(shared.nanoTime.getAsLong());
-    Optional<LeasedSlice> slice = lease(connection, from);
-    if (slice.isEmpty() && from > 0) {
+  private LeaseAnswer lease(Connection connection, boolean values) throws SQLException {
+    LeasedSlice.@Nullable Mark from = mark.at(shared.nanoTime.getAsLong());
+    LeaseAnswer answer = lease(connection, from, values);
+    if (answer instanceof LeaseAnswer.Nothing && from != null) {
       mark.foundNothing();
-      slice = lease(connection, 0);
+      answer = lease(connection, null, values);
     }
-    slice.ifPresent(leased -> mark.found(leased.id()));
-    return slice;
+    if (answer instanceof LeaseAnswer.Leased(LeasedSlice slice)) {
+      leases++;
+      mark.found(slice.mark());
+    }
+    return answer;
   }
 
-  private Optional<LeasedSlice> lease(Connection connection, long from) throws SQLException {
+  private LeaseAnswer lease(Connection connection, LeasedSlice.@Nullable Mark from, boolean values)
+      throws SQLException {
     long lease = shared.random.nextLong();
     held = new Held(lease, Optional.empty());
-    Optional<LeasedSlice> slice =
-        shared.slices.lease(connection, shared.batchId, shared.membership.id(), lease, from);
-    held = slice.map(leased -> new Held(lease, Optional.of(leased.run()))).orElse(null);
-    return slice;
+    boolean oldest = leases % OLDEST_EVERY == OLDEST_EVERY - 1;
+    boolean alone = shared.held.get() == 0;
+    return hold(
+        shared.slices.lease(
+            connection, new Slices.Ask(shared.membership.id(), lease, oldest, alone, from, values)));
   }
 
-  private void work(Connection connection, LeasedSlice slice) throws SQLException {
-    for (int at = slice.position(); at < slice.stop(); at++) {
-      if (shared.lookout.closed()) {
+  private LeaseAnswer hold(LeaseAnswer answer) {
+    release();
+    if (answer instanceof LeaseAnswer.Leased(LeasedSlice slice)) {
+      held = new Held(slice.lease(), Optional.of(slice.run()));
+      shared.held.incrementAndGet();
+    }
+    return answer;
+  }
+
+  private void work(Connection connection, Units units, LeasedSlice first)
+      throws SQLException, InterruptedException {
+    LeasedSlice slice = first;
+    while (true) {
+      SliceWork.End end = new SliceWork(shared.work, connection, units, slice, stop()).run();
+      move();
+      if (end == SliceWork.End.Breaker) {
+        settle(connection);
+        shared.lookout.awaitClose(AFTER_BREAKER);
+        return;
+      }
+      if (end != SliceWork.End.Finished) {
         settle(connection);
         return;
       }
-      Ending ending = shared.execution.run(connection, slice, at);
-      move();
-      switch (ending) {
-        case Ending.Done _, Ending.Skipped _, Ending.Failed _ -> {}
-        case Ending.Fenced _ -> {
-          settle(connection);
-          return;
-        }
-        case Ending.Disconnected(SQLException cause) -> throw cause;
+      shared.slices.finish(connection, slice.run());
+      if (!slice.inLane()) {
+        release();
+        return;
       }
+      if (!(hold(shared.slices.nextInLane(connection, shared.membership.id(), slice.lease(), units.needsValues()))
+          instanceof LeaseAnswer.Leased(LeasedSlice next))) {
+        return;
+      }
+      slice = next;
     }
-    held = null;
-    connection.setAutoCommit(true);
-    shared.slices.finish(connection, slice.run());
+  }
+
+  private SliceWork.Stop stop() {
+    return new SliceWork.Stop() {
+      @Override
+      public boolean now() {
+        move();
+        return shared.lookout.closed();
+      }
+
+      @Override
+      public long nanoTime() {
+        return shared.nanoTime.getAsLong();
+      }
+    };
   }
 
   /**
-   * Gives back what this slot may still hold: after a stop, a fence or a lost connection. Does
-   * nothing when it holds nothing.
+   * Gives back what this slot holds; what the queue has given to others meanwhile is left alone.
    */
   private void settle(Connection connection) throws SQLException {
     @Nullable Held unsettled = held;
@@ -197,6 +285,13 @@ final class Slot implements Runnable {
     Optional<Long> run = unsettled.run.or(() -> givenBack);
     if (run.isPresent()) {
       shared.slices.finish(connection, run.get());
+    }
+    release();
+  }
+
+  private void release() {
+    if (held != null && held.run.isPresent()) {
+      shared.held.decrementAndGet();
     }
     held = null;
   }

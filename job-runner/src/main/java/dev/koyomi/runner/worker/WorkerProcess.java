@@ -1,19 +1,19 @@
 package dev.koyomi.runner.worker;
 
 import dev.koyomi.crds.plan.Plan;
+import dev.koyomi.runner.db.Database;
 import dev.koyomi.runner.queue.Slices;
 import dev.koyomi.runner.queue.Workers;
-import dev.koyomi.runner.unit.SqlUnit;
-import dev.koyomi.runner.unit.UnitTransaction;
-import dev.koyomi.runner.upkeep.Beat;
+import dev.koyomi.runner.unit.SqlUnits;
+import java.security.SecureRandom;
+import java.sql.SQLException;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.LongSupplier;
 import java.util.random.RandomGenerator;
-import javax.sql.DataSource;
-import org.jdbi.v3.core.Jdbi;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -21,74 +21,91 @@ import org.slf4j.LoggerFactory;
 public final class WorkerProcess implements AutoCloseable {
   private static final Logger LOG = LoggerFactory.getLogger(WorkerProcess.class);
 
-  /**
-   * Beyond its Unit's timeout a slot has this long to come round before the process counts as
-   * stuck.
-   */
-  private static final Duration STUCK_AFTER = Duration.ofSeconds(60);
-
   private final Plan plan;
-  private final Lookout lookout = new Lookout();
+  private final Settings settings;
+  private final Lookout lookout;
   private final Membership membership;
-  private final Beat beat;
+  private final Heart heart;
+  private final Watchdog watchdog;
+  private final Recycling recycling;
   private final LongSupplier nanoTime;
   private final List<Slot> slots = new ArrayList<>();
   private final List<Thread> threads = new ArrayList<>();
+  private final Duration stuckAfter;
+  private final AtomicBoolean draining = new AtomicBoolean();
   private final AtomicBoolean stopped = new AtomicBoolean();
+  private final AtomicBoolean hung = new AtomicBoolean();
 
   /**
-   * @param database needs a connection for each of {@code spec.workers.concurrency} slots and one
-   *     for the heartbeat
-   * @param batchId the registered batch that is worked
+   * What is not the batch's to say.
+   *
+   * @param pod name of this process to people
+   * @param compile whether Units may become procedures where the server allows it
+   * @param beat between two heartbeats
+   * @param grace between two steps against a Unit that hangs
    */
-  public WorkerProcess(
-      DataSource database,
-      Plan plan,
-      int batchId,
-      String pod,
-      EndRule endRule,
-      LongSupplier nanoTime) {
-    this.plan = plan;
-    this.nanoTime = nanoTime;
-    Jdbi jdbi = Jdbi.create(database);
-    RandomGenerator random = new java.security.SecureRandom();
-    Slices slices = new Slices();
-    this.membership = new Membership(new Workers(jdbi), pod, batchId);
-    this.beat = new Beat(jdbi, membership::beat);
-    Execution execution =
-        new Execution(
-            new UnitTransaction(
-                new SqlUnit(plan.unit().sql(), plan.unit().timeout()),
-                plan.unit().timeout(),
-                nanoTime),
-            slices,
-            plan.job().retry(),
-            random);
-    Slot.Shared shared =
-        new Slot.Shared(
-            database,
-            slices,
-            random,
-            batchId,
-            membership,
-            execution,
-            lookout,
-            new Outage(),
-            endRule,
-            plan.unit().timeout(),
-            nanoTime);
-    for (int i = 1; i <= plan.workers().concurrency(); i++) {
-      Slot slot = new Slot(shared);
-      slots.add(slot);
-      threads.add(Thread.ofPlatform().name("slot-" + i).unstarted(slot));
+  public record Settings(
+      String pod, EndRule endRule, boolean compile, Duration beat, Duration grace) {
+    public static Settings usual(String pod, EndRule endRule) {
+      return new Settings(pod, endRule, true, Duration.ofSeconds(5), Duration.ofSeconds(10));
     }
   }
 
+  /**
+   * @param database pool with a connection for each of {@code spec.workers.concurrency} slots
+   * @param batchId the registered batch that is worked
+   */
+  public WorkerProcess(
+      Database database, Plan plan, int batchId, Settings settings, LongSupplier nanoTime) {
+    this.plan = plan;
+    this.settings = settings;
+    this.nanoTime = nanoTime;
+    this.lookout = new Lookout(nanoTime);
+    RandomGenerator random = new SecureRandom();
+    SqlUnits units = new SqlUnits(plan.unit(), settings.compile, nanoTime);
+    Slices slices = new Slices(units.needed());
+    this.membership = new Membership(new Workers(database.jdbi()), settings.pod, batchId);
+    Progress progress = new Progress();
+    this.recycling =
+        new Recycling(plan.workers().recycle(), progress, nanoTime, Recycling::residentMemory);
+    this.heart =
+        new Heart(database, membership, batchId, lookout, settings.beat, this::tick, nanoTime);
+    Plan.Rate rate = plan.job().limits().rate();
+    Slot.Shared shared =
+        new Slot.Shared(
+            database.dataSource(),
+            slices,
+            random,
+            batchId,
+            plan.batch().toString(),
+            membership,
+            units,
+            new SliceWork.Shared(
+                slices,
+                plan.job().retry(),
+                random,
+                batchId,
+                rate == null ? 0 : Math.clamp(rate.jobs() / 20, 1, 500),
+                lookout,
+                progress),
+            lookout,
+            new Outage(),
+            settings.endRule,
+            new AtomicLong(),
+            nanoTime);
+    for (int i = 1; i <= plan.workers().concurrency(); i++) {
+      Slot slot = new Slot(shared, i);
+      slots.add(slot);
+      threads.add(Thread.ofPlatform().name("slot-" + i).unstarted(slot));
+    }
+    this.watchdog = new Watchdog(
+            slots, units.longestStride(), settings.grace, this::giveUp, nanoTime);
+    this.stuckAfter = units.longestStride().plus(settings.grace.multipliedBy(6));
+  }
+
   /** Joins the queue, sweeps once and starts the slots. */
-  public WorkerProcess start() {
-    membership.join();
-    beat.runOnce();
-    beat.start();
+  public WorkerProcess start() throws SQLException {
+    heart.start();
     threads.forEach(Thread::start);
     LOG.atInfo()
         .addKeyValue("batch", plan.batch())
@@ -98,17 +115,65 @@ public final class WorkerProcess implements AutoCloseable {
     return this;
   }
 
-  /** Waits until all slots have gone home by the end rule or a stop. */
-  public void awaitEnd() throws InterruptedException {
-    for (Thread thread : threads) {
-      thread.join();
+  private void tick() {
+    watchdog.look();
+    if (!draining.get()) {
+      recycling
+          .due()
+          .ifPresent(
+              why -> {
+                LOG.atInfo().addKeyValue("why", why).log("this worker makes room for a fresh one");
+                drain();
+              });
     }
+  }
+
+  /** Takes no more jobs; slots go home when the Unit at hand has ended. */
+  private void drain() {
+    if (draining.getAndSet(true)) {
+      return;
+    }
+    try {
+      membership.drain();
+    } catch (RuntimeException e) {
+      LOG.atDebug().setCause(e).log("the queue could not be told that this worker drains");
+    }
+    lookout.close();
+  }
+
+  private void giveUp() {
+    hung.set(true);
+    drain();
+  }
+
+  /**
+   * Waits until all slots have gone home, by the end rule, a stop, or because it is time for a
+   * fresh process.
+   *
+   * @return false when a Unit hangs and its thread cannot be ended
+   */
+  public boolean awaitEnd() throws InterruptedException {
+    for (Thread thread : threads) {
+      while (thread.isAlive()) {
+        if (hung.get() && !thread.join(settings.grace)) {
+          return false;
+        }
+        thread.join(Heart.TICK);
+      }
+    }
+    return true;
   }
 
   /** Whether every slot moved lately or waits for work: what the liveness probe asks. */
   public boolean moving() {
-    Duration longest = plan.unit().timeout().plus(STUCK_AFTER);
-    return stopped.get() || slots.stream().allMatch(slot -> slot.movedWithin(longest));
+    if (stopped.get()) {
+      return true;
+    }
+    boolean moving = !hung.get();
+    for (int i = 0; i < slots.size(); i++) {
+      moving &= !threads.get(i).isAlive() || slots.get(i).movedWithin(stuckAfter);
+    }
+    return moving;
   }
 
   /**
@@ -120,7 +185,7 @@ public final class WorkerProcess implements AutoCloseable {
     if (stopped.getAndSet(true)) {
       return;
     }
-    lookout.close();
+    drain();
     long deadline = nanoTime.getAsLong() + plan.workers().stopWithin().toNanos();
     boolean drained = true;
     try {
@@ -130,7 +195,7 @@ public final class WorkerProcess implements AutoCloseable {
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt();
     }
-    beat.close();
+    heart.close();
     leave(drained);
   }
 

@@ -7,9 +7,6 @@ import dev.koyomi.runner.testing.Billing;
 import dev.koyomi.runner.testing.Rival;
 import dev.koyomi.runner.testing.TestDatabase;
 import dev.koyomi.runner.unit.Ending;
-import dev.koyomi.runner.unit.SqlUnit;
-import dev.koyomi.runner.unit.UnitTransaction;
-import java.security.SecureRandom;
 import java.sql.Connection;
 import java.sql.SQLException;
 import org.junit.jupiter.api.AfterEach;
@@ -24,8 +21,6 @@ final class FenceDbTest {
   private Billing billing;
   private Connection connection;
   private Workers workers;
-  private final Slices slices = new Slices();
-  private final SecureRandom random = new SecureRandom();
 
   @BeforeEach
   void dispatchTenJobs() throws Exception {
@@ -42,20 +37,15 @@ final class FenceDbTest {
   }
 
   private LeasedSlice lease(long worker) throws SQLException {
-    connection.setAutoCommit(true);
-    return slices.lease(connection, billing.batchId(), worker, random.nextLong(), 0).orElseThrow();
+    return billing.lease(connection, worker).orElseThrow();
   }
 
   private long worker() {
     return workers.join("pod", Workers.Kind.Worker, billing.batchId());
   }
 
-  private Ending work(LeasedSlice slice, int at) {
-    return new UnitTransaction(
-            new SqlUnit(billing.plan().unit().sql(), billing.plan().unit().timeout()),
-            billing.plan().unit().timeout(),
-            System::nanoTime)
-        .run(connection, slice, at);
+  private Ending work(LeasedSlice slice, int at) throws SQLException {
+    return billing.work(connection, slice, at).ending();
   }
 
   private long invoices() {
@@ -66,7 +56,7 @@ final class FenceDbTest {
   void commitsTheUnitTogetherWithTheCursor() throws Exception {
     LeasedSlice slice = lease(worker());
 
-    assertThat(work(slice, 0)).isEqualTo(new Ending.Done());
+    assertThat(work(slice, 0)).isEqualTo(new Ending.Reached());
 
     assertThat(invoices()).isEqualTo(1);
     assertThat(billing.count("select position from koyomi.slice")).isEqualTo(1);
@@ -82,7 +72,7 @@ final class FenceDbTest {
 
     assertThat(work(held, 0)).isEqualTo(new Ending.Fenced());
     assertThat(invoices()).isZero();
-    assertThat(work(taken, 0)).isEqualTo(new Ending.Done());
+    assertThat(work(taken, 0)).isEqualTo(new Ending.Reached());
     assertThat(work(held, 0)).isEqualTo(new Ending.Fenced());
     assertThat(invoices()).isEqualTo(1);
   }
@@ -187,7 +177,7 @@ final class FenceDbTest {
                       "update koyomi.worker set lost_at = koyomi.now() where id = " + worker));
       var lease =
           leaser.blocked(
-              waiting -> slices.lease(waiting, billing.batchId(), worker, random.nextLong(), 0));
+              waiting -> billing.lease(waiting, worker));
       sweeper.commit();
 
       assertThat(Rival.outcome(lease)).isEmpty();
@@ -203,7 +193,7 @@ final class FenceDbTest {
 
     assertThatThrownBy(
             () ->
-                slices.fail(
+                billing.slices().fail(
                     connection, held, 0, new JobFailure("X", "x", JobFailure.Kind.Dead), null))
         .isInstanceOfSatisfying(
             SQLException.class, e -> assertThat(e.getSQLState()).isEqualTo(Slices.FENCED));

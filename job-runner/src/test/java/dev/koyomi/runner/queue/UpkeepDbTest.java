@@ -25,8 +25,6 @@ final class UpkeepDbTest {
   private static final Duration BEAT = Duration.ofSeconds(5);
   private static final JobFailure FAILURE = new JobFailure("X", "broken", JobFailure.Kind.Dead);
 
-  private final Slices slices = new Slices();
-  private final SecureRandom random = new SecureRandom();
   private Billing billing;
   private Workers workers;
   private TestClock clock;
@@ -62,14 +60,14 @@ final class UpkeepDbTest {
 
   private LeasedSlice lease(long worker) throws SQLException {
     return connected(
-            connection -> slices.lease(connection, billing.batchId(), worker, random.nextLong(), 0))
+            connection -> billing.lease(connection, worker))
         .orElseThrow();
   }
 
   private void fail(LeasedSlice slice, int at, @Nullable Duration retryAfter) throws SQLException {
     connected(
         connection -> {
-          slices.fail(connection, slice, at, FAILURE, retryAfter);
+          billing.slices().fail(connection, slice, at, FAILURE, retryAfter);
           return at;
         });
   }
@@ -143,7 +141,7 @@ final class UpkeepDbTest {
     Optional<LeasedSlice> lease =
         connected(
             connection ->
-                slices.lease(connection, billing.batchId(), worker, random.nextLong(), 0));
+                billing.lease(connection, worker));
     assertThat(lease).isEmpty();
   }
 
@@ -356,7 +354,7 @@ final class UpkeepDbTest {
     fail(slice, 0, null);
     connected(
         connection -> {
-          slices.giveBack(connection, slice.lease());
+          billing.slices().giveBack(connection, slice.lease());
           return 0;
         });
 
@@ -377,12 +375,11 @@ final class UpkeepDbTest {
     LeasedSlice retry =
         connected(
                 connection ->
-                    slices.lease(
-                        connection, billing.batchId(), worker(), random.nextLong(), slice.id() + 2))
+                    billing.lease(connection, worker()))
             .orElseThrow();
     assertThat(retry.attempt()).isEqualTo(2);
-    assertThat(retry.countedAttempt()).isEqualTo(1);
-    assertThat(retry.key(0)).isEqualTo("1");
+    assertThat(retry.countedAttempt(0)).isEqualTo(1);
+    assertThat(java.util.Objects.requireNonNull(retry.values()).keys().getFirst()).isEqualTo("1");
   }
 
   private int redrive(long run) {

@@ -12,7 +12,19 @@ import dev.koyomi.runner.trigger.TriggerResult;
 import dev.koyomi.runner.trigger.TriggerRun;
 import dev.koyomi.runner.worker.EndRule;
 import dev.koyomi.runner.worker.WorkerProcess;
+import dev.koyomi.runner.queue.LeaseAnswer;
+import dev.koyomi.runner.queue.LeasedSlice;
+import dev.koyomi.runner.queue.Slices;
+import dev.koyomi.runner.queue.Workers;
+import dev.koyomi.runner.unit.SqlUnits;
+import dev.koyomi.runner.unit.Stride;
+import dev.koyomi.runner.unit.Units;
+import java.security.SecureRandom;
+import java.sql.Connection;
+import java.sql.SQLException;
 import java.time.Instant;
+import java.util.List;
+import java.util.Optional;
 import java.util.UUID;
 import java.util.function.LongSupplier;
 
@@ -135,12 +147,49 @@ public final class Billing {
   }
 
   public WorkerProcess worker(EndRule endRule, LongSupplier nanoTime) {
-    return new WorkerProcess(
-        database.dataSource(), plan, batchId, "worker-" + UUID.randomUUID(), endRule, nanoTime);
+    return worker(
+        WorkerProcess.Settings.usual("worker-" + UUID.randomUUID(), endRule), nanoTime);
+  }
+
+  public WorkerProcess worker(WorkerProcess.Settings settings, LongSupplier nanoTime) {
+    return new WorkerProcess(database.database(), plan, batchId, settings, nanoTime);
+  }
+
+  /** Joins the queue as a worker that nobody sees work. */
+  public long join() {
+    return new Workers(database.jdbi()).join("pod", Workers.Kind.Worker, batchId);
+  }
+
+  /** Leases what a slot would lease next. */
+  public Optional<LeasedSlice> lease(Connection connection, long worker) throws SQLException {
+    connection.setAutoCommit(true);
+    LeaseAnswer answer =
+        slices()
+            .lease(
+                connection,
+                new Slices.Ask(worker, new SecureRandom().nextLong(), false, true, null, true));
+    return answer instanceof LeaseAnswer.Leased(LeasedSlice slice)
+        ? Optional.of(slice)
+        : Optional.empty();
+  }
+
+  public Slices slices() {
+    return new Slices(List.copyOf(plan.unit().sql().parameters()));
+  }
+
+  /** Works one job of a slice. */
+  public Stride work(Connection connection, LeasedSlice slice, int at) throws SQLException {
+    return units(true)
+        .on(connection)
+        .run(new Units.Range(slice, at, at + 1), null);
+  }
+
+  public SqlUnits units(boolean compiled) {
+    return new SqlUnits(plan.unit(), compiled, System::nanoTime);
   }
 
   /** Works until no run is open. */
-  public void drain() throws InterruptedException {
+  public void drain() throws InterruptedException, SQLException {
     try (WorkerProcess worker = worker(EndRule.Drained).start()) {
       worker.awaitEnd();
     }

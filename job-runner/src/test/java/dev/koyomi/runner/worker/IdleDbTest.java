@@ -2,11 +2,11 @@ package dev.koyomi.runner.worker;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.koyomi.runner.queue.LeaseAnswer;
 import dev.koyomi.runner.queue.Slices;
 import dev.koyomi.runner.queue.Workers;
 import dev.koyomi.runner.testing.Billing;
 import dev.koyomi.runner.testing.TestDatabase;
-import java.security.SecureRandom;
 import java.sql.Connection;
 import java.time.Duration;
 import org.junit.jupiter.api.Test;
@@ -20,13 +20,12 @@ final class IdleDbTest {
   void leasesAndSweepsWithoutATransactionIdWhenNothingIsReady() throws Exception {
     Billing billing = Billing.with(DATABASE, 1);
     long worker = new Workers(DATABASE.jdbi()).join("pod", Workers.Kind.Worker, billing.batchId());
-    Slices slices = new Slices();
-    SecureRandom random = new SecureRandom();
+    Slices slices = billing.slices();
     try (Connection connection = DATABASE.dataSource().getConnection()) {
       connection.setAutoCommit(false);
 
-      assertThat(slices.lease(connection, billing.batchId(), worker, random.nextLong(), 0))
-          .isEmpty();
+      assertThat(slices.lease(connection, new Slices.Ask(worker, 1, false, true, null, true)))
+          .isEqualTo(new LeaseAnswer.Nothing());
       assertThat(slices.untilNextDue(connection, billing.batchId())).isEmpty();
       connection.createStatement().execute("select koyomi.sweep()");
 
@@ -44,7 +43,7 @@ final class IdleDbTest {
 
   @Test
   void looksForWorkAsOftenAsOneSlotDoes() throws Exception {
-    Lookout lookout = new Lookout();
+    Lookout lookout = new Lookout(System::nanoTime);
     Thread scout = Thread.ofVirtual().start(() -> await(lookout, Duration.ofHours(1)));
     Thread sleeper = Thread.ofVirtual().start(() -> await(lookout, Duration.ofHours(1)));
     assertThat(scout.join(Duration.ofMillis(50)) || sleeper.join(Duration.ofMillis(50))).isFalse();

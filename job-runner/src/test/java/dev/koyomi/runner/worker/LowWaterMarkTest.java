@@ -2,7 +2,9 @@ package dev.koyomi.runner.worker;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.koyomi.runner.queue.LeasedSlice;
 import java.time.Duration;
+import java.time.OffsetDateTime;
 import org.junit.jupiter.api.Test;
 
 final class LowWaterMarkTest {
@@ -12,11 +14,11 @@ final class LowWaterMarkTest {
 
   @Test
   void searchesFromTheSliceThatWasFoundLast() {
-    assertThat(mark.at(NOW)).isZero();
-    mark.found(17);
-    assertThat(mark.at(after(Duration.ofSeconds(1)))).isEqualTo(17);
+    assertThat(mark.at(NOW)).isNull();
+    mark.found(slice(17));
+    assertThat(mark.at(after(Duration.ofSeconds(1)))).isEqualTo(slice(17));
     mark.foundNothing();
-    assertThat(mark.at(after(Duration.ofSeconds(1)))).isZero();
+    assertThat(mark.at(after(Duration.ofSeconds(1)))).isNull();
   }
 
   /** However busy a slot is with what lies behind the mark, it sees what became ready before it. */
@@ -25,12 +27,16 @@ final class LowWaterMarkTest {
     mark.at(NOW);
     int fromTheStart = 0;
     for (int tenth = 1; tenth <= 300; tenth++) {
-      mark.found(tenth);
-      if (mark.at(after(Duration.ofMillis(100L * tenth))) == 0) {
+      mark.found(slice(tenth));
+      if (mark.at(after(Duration.ofMillis(100L * tenth))) == null) {
         fromTheStart++;
       }
     }
     assertThat(fromTheStart).isEqualTo(5);
+  }
+
+  private static LeasedSlice.Mark slice(long id) {
+    return new LeasedSlice.Mark(1, OffsetDateTime.MIN, id);
   }
 
   private static long after(Duration time) {

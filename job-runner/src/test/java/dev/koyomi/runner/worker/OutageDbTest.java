@@ -93,7 +93,7 @@ final class OutageDbTest {
             Database.pooled(
                 over(wire), "koyomi work", 6, Duration.ofSeconds(5), Duration.ofSeconds(10));
         WorkerProcess worker = worker(billing, database)) {
-      wire.loseAnswerTo("set lease =");
+      wire.loseAnswerTo("koyomi.lease(");
       worker.start();
       worker.awaitEnd();
     }
@@ -104,11 +104,10 @@ final class OutageDbTest {
 
   private static WorkerProcess worker(Billing billing, Database database) {
     return new WorkerProcess(
-        database.dataSource(),
+        database,
         billing.plan(),
         billing.batchId(),
-        "pod",
-        EndRule.Drained,
+        WorkerProcess.Settings.usual("pod", EndRule.Drained),
         System::nanoTime);
   }
 

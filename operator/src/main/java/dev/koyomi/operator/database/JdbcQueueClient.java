@@ -83,7 +83,7 @@ public final class JdbcQueueClient implements QueueClient {
   @Override
   public int schemaVersion() throws QueueProblem {
     return query(
-        "select schema_version from koyomi.meta",
+        "select coalesce((to_jsonb(m) ->> 'version')::int, schema_version) from koyomi.meta m",
         statement -> {
           try (ResultSet row = statement.executeQuery()) {
             return row.next() ? row.getInt(1) : 0;

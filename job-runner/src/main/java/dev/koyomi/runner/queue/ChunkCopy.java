@@ -1,0 +1,216 @@
+package dev.koyomi.runner.queue;
+
+import java.io.ByteArrayOutputStream;
+import java.io.DataOutputStream;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.charset.StandardCharsets;
+import java.sql.Connection;
+import java.sql.SQLException;
+import java.util.ArrayList;
+import java.util.List;
+import org.jspecify.annotations.Nullable;
+import org.postgresql.PGConnection;
+import org.postgresql.copy.CopyIn;
+
+/**
+ * Writes chunks from this process, by COPY in the binary format (PostgreSQL manual, COPY, "Binary
+ * Format"): what is in memory is one chunk.
+ */
+final class ChunkCopy implements AutoCloseable {
+  private static final byte[] SIGNATURE = {
+    'P', 'G', 'C', 'O', 'P', 'Y', '\n', (byte) 0xff, '\r', '\n', 0
+  };
+
+  private static final int TEXT_OID = 25;
+  private static final int FIELDS = 8;
+
+  private final CopyIn copy;
+  private final long run;
+  private final long token;
+  private final Payload payload;
+  private final ByteArrayOutputStream bytes = new ByteArrayOutputStream();
+  private final DataOutputStream out = new DataOutputStream(bytes);
+
+  private final TextArray keys = new TextArray();
+  private final List<TextArray> columns = new ArrayList<>();
+  private int size;
+  private int length;
+  private boolean ended;
+
+  ChunkCopy(Connection connection, long run, long token, Payload payload) throws SQLException {
+    this.run = run;
+    this.token = token;
+    this.payload = payload;
+    payload.names().forEach(_ -> columns.add(new TextArray()));
+    this.copy =
+        connection
+            .unwrap(PGConnection.class)
+            .getCopyAPI()
+            .copyIn(
+                "copy koyomi.chunk (run_id, selector_token, size, keys, names, kinds, vals, bytes)"
+                    + " from stdin (format binary)");
+    write(
+        () -> {
+          out.write(SIGNATURE);
+          out.writeInt(0);
+          out.writeInt(0);
+        });
+  }
+
+  /**
+   * Adds one job; a key that is null is refused later, with all others.
+   *
+   * @param values of the payload's columns, in their order
+   */
+  void add(@Nullable String key, @Nullable String[] values) throws SQLException {
+    keys.add(key);
+    for (int i = 0; i < values.length; i++) {
+      length += columns.get(i).add(values[i]);
+    }
+    size++;
+    if (size == ChunkInsert.JOBS || length >= ChunkInsert.BYTES) {
+      flush();
+    }
+  }
+
+  private void flush() throws SQLException {
+    if (size == 0) {
+      return;
+    }
+    write(
+        () -> {
+          out.writeShort(FIELDS);
+          bigint(run);
+          bigint(token);
+          out.writeInt(Integer.BYTES);
+          out.writeInt(size);
+          keys.write(out);
+          names().write(out);
+          text(payload.kinds());
+          vals();
+          bigint(length);
+        });
+    keys.clear();
+    columns.forEach(TextArray::clear);
+    size = 0;
+    length = 0;
+  }
+
+  private TextArray names() {
+    TextArray names = new TextArray();
+    payload.names().forEach(names::add);
+    return names;
+  }
+
+  private void bigint(long value) throws IOException {
+    out.writeInt(Long.BYTES);
+    out.writeLong(value);
+  }
+
+  private void text(String value) throws IOException {
+    byte[] utf8 = value.getBytes(StandardCharsets.UTF_8);
+    out.writeInt(utf8.length);
+    out.write(utf8);
+  }
+
+  /** Two dimensions: one row for each column. */
+  private void vals() throws IOException {
+    if (columns.isEmpty()) {
+      new TextArray().write(out);
+      return;
+    }
+    int elements = columns.stream().mapToInt(TextArray::length).sum();
+    out.writeInt(7 * Integer.BYTES + elements);
+    out.writeInt(2);
+    out.writeInt(1);
+    out.writeInt(TEXT_OID);
+    out.writeInt(columns.size());
+    out.writeInt(1);
+    out.writeInt(size);
+    out.writeInt(1);
+    for (TextArray column : columns) {
+      column.writeElements(out);
+    }
+  }
+
+  private interface Piece {
+    void write() throws IOException;
+  }
+
+  private void write(Piece piece) throws SQLException {
+    try {
+      piece.write();
+    } catch (IOException inMemory) {
+      throw new UncheckedIOException(inMemory);
+    }
+    copy.writeToCopy(bytes.toByteArray(), 0, bytes.size());
+    bytes.reset();
+  }
+
+  /** Ends the COPY; what was added is there. Without it close() takes it back. */
+  void end() throws SQLException {
+    flush();
+    write(() -> out.writeShort(-1));
+    copy.endCopy();
+    ended = true;
+  }
+
+  @Override
+  public void close() throws SQLException {
+    if (!ended && copy.isActive()) {
+      copy.cancelCopy();
+    }
+  }
+
+  /** Texts in the binary format of an array's elements, built as they come. */
+  private static final class TextArray {
+    private final ByteArrayOutputStream elements = new ByteArrayOutputStream();
+    private int count;
+
+    int add(@Nullable String value) {
+      byte[] utf8 = value == null ? new byte[0] : value.getBytes(StandardCharsets.UTF_8);
+      writeInt(value == null ? -1 : utf8.length);
+      elements.write(utf8, 0, utf8.length);
+      count++;
+      return utf8.length;
+    }
+
+    private void writeInt(int value) {
+      elements.write(value >>> 24);
+      elements.write(value >>> 16);
+      elements.write(value >>> 8);
+      elements.write(value);
+    }
+
+    int length() {
+      return elements.size();
+    }
+
+    void write(DataOutputStream out) throws IOException {
+      if (count == 0) {
+        out.writeInt(3 * Integer.BYTES);
+        out.writeInt(0);
+        out.writeInt(0);
+        out.writeInt(TEXT_OID);
+        return;
+      }
+      out.writeInt(5 * Integer.BYTES + elements.size());
+      out.writeInt(1);
+      out.writeInt(1);
+      out.writeInt(TEXT_OID);
+      out.writeInt(count);
+      out.writeInt(1);
+      writeElements(out);
+    }
+
+    void writeElements(DataOutputStream out) throws IOException {
+      elements.writeTo(out);
+    }
+
+    void clear() {
+      elements.reset();
+      count = 0;
+    }
+  }
+}

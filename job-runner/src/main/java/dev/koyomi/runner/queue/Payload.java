@@ -1,0 +1,158 @@
+package dev.koyomi.runner.queue;
+
+import java.sql.ResultSetMetaData;
+import java.sql.SQLException;
+import java.sql.Types;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Set;
+import java.util.stream.Collectors;
+
+/**
+ * How the rows of a trigger's query become keys and payloads: each payload column as text, with a
+ * letter for what it is in JSON.
+ */
+final class Payload {
+  private static final String KEY = "key";
+
+  /** Types whose order PostgreSQL and a person agree on; texts are compared by their bytes. */
+  private static final Set<String> ORDERED =
+      Set.of(
+          "int2",
+          "int4",
+          "int8",
+          "numeric",
+          "uuid",
+          "date",
+          "timestamp",
+          "timestamptz",
+          "oid",
+          "serial",
+          "bigserial",
+          "smallserial");
+
+  private static final Set<String> TEXTS = Set.of("text", "varchar", "bpchar", "name");
+
+  private final List<String> names;
+  private final String kinds;
+  private final List<String> expressions;
+  private final String rising;
+
+  private Payload(List<String> names, String kinds, List<String> expressions, String rising) {
+    this.names = List.copyOf(names);
+    this.kinds = kinds;
+    this.expressions = List.copyOf(expressions);
+    this.rising = rising;
+  }
+
+  /**
+   * Reads what the server says of the query's columns.
+   *
+   * @param needed columns that the Unit uses
+   * @throws Selection.Refused when the columns are no targets for this Unit
+   */
+  static Payload of(ResultSetMetaData columns, Set<String> needed)
+      throws SQLException, Selection.Refused {
+    List<String> all = new ArrayList<>();
+    List<String> names = new ArrayList<>();
+    List<String> expressions = new ArrayList<>();
+    StringBuilder kinds = new StringBuilder();
+    String rising = "null::boolean";
+    for (int i = 1; i <= columns.getColumnCount(); i++) {
+      String name = columns.getColumnName(i);
+      all.add(name);
+      if (name.equals(KEY)) {
+        rising = rising(columns.getColumnTypeName(i));
+        continue;
+      }
+      char kind = kind(columns.getColumnType(i), columns.getColumnTypeName(i));
+      names.add(name);
+      kinds.append(kind);
+      expressions.add(text(kind, columns.getColumnType(i), "t." + quoted(name)));
+    }
+    check(all, names, needed);
+    return new Payload(names, kinds.toString(), expressions, rising);
+  }
+
+  private static void check(List<String> all, List<String> names, Set<String> needed)
+      throws Selection.Refused {
+    if (!all.contains(KEY)) {
+      throw new Selection.Refused(
+          "KeyMissing",
+          "spec.trigger.sql: the query has no column \"key\" that identifies the target; add one,"
+              + " such as: SELECT id AS key, …");
+    }
+    if (all.stream().distinct().count() != all.size()) {
+      throw new Selection.Refused(
+          "ColumnTwice",
+          "spec.trigger.sql: two columns of the query have the same name; give each its own with"
+              + " AS");
+    }
+    List<String> missing = needed.stream().filter(name -> !names.contains(name)).sorted().toList();
+    if (!missing.isEmpty()) {
+      throw new Selection.Refused(
+          "ParameterWithoutColumn",
+          "spec.unit.sql: :%s has no column of that name in spec.trigger.sql beside \"key\" (there are: %s): select it there, or take it out of the Unit."
+              .formatted(
+                  String.join(", :", missing),
+                  names.stream().sorted().collect(Collectors.joining(", "))));
+    }
+  }
+
+  private static char kind(int type, String typeName) {
+    return switch (type) {
+      case Types.SMALLINT, Types.INTEGER, Types.BIGINT, Types.NUMERIC, Types.REAL, Types.DOUBLE ->
+          typeName.equals("money") ? 's' : 'n';
+      case Types.BIT, Types.BOOLEAN -> typeName.equals("bool") ? 'b' : 's';
+      case Types.ARRAY, Types.STRUCT -> 'j';
+      default -> typeName.startsWith("json") ? 'j' : 's';
+    };
+  }
+
+  /** As JSON would have it, whatever the session's settings are. */
+  private static String text(char kind, int type, String column) {
+    if (type == Types.ARRAY || type == Types.STRUCT) {
+      return "to_jsonb(" + column + ")::text";
+    }
+    return kind == 's' && type == Types.TIMESTAMP
+        ? "to_jsonb(" + column + ") #>> '{}'"
+        : column + "::text";
+  }
+
+  private static String rising(String typeName) {
+    if (TEXTS.contains(typeName)) {
+      return "key::text collate \"C\" > lag(key::text) over () collate \"C\"";
+    }
+    return ORDERED.contains(typeName) ? "key > lag(key) over ()" : "null::boolean";
+  }
+
+  private static String quoted(String column) {
+    return '"' + column.replace("\"", "\"\"") + '"';
+  }
+
+  List<String> names() {
+    return names;
+  }
+
+  /** One letter for each column: n number, b boolean, j JSON, s string. */
+  String kinds() {
+    return kinds;
+  }
+
+  /** Expressions over a row {@code t} of the query, each giving a text, named c1, c2, … */
+  String columns() {
+    StringBuilder columns = new StringBuilder();
+    for (int i = 0; i < expressions.size(); i++) {
+      columns.append(", ").append(expressions.get(i)).append(" as c").append(i + 1);
+    }
+    return columns.toString();
+  }
+
+  /**
+   * Whether the {@code key} of a row is greater than that of the row before; null where its type
+   * has no such order.
+   */
+  String rising() {
+    return rising;
+  }
+}

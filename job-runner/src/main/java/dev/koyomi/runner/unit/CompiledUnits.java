@@ -1,0 +1,91 @@
+package dev.koyomi.runner.unit;
+
+import dev.koyomi.runner.queue.Slices;
+import java.sql.CallableStatement;
+import java.sql.Connection;
+import java.sql.SQLException;
+import java.sql.Types;
+import java.time.Duration;
+import java.time.OffsetDateTime;
+import java.util.function.LongSupplier;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Jobs by a procedure on the server that holds the Unit's statements and commits by itself: one
+ * call for up to a second of work. An error ends the call at the transaction that failed, and the
+ * cursor tells which that was.
+ */
+final class CompiledUnits implements Units {
+  private static final int TRIES_IN_PLACE = 3;
+
+  private final Connection connection;
+  private final int group;
+  private final Duration timeout;
+  private final LongSupplier nanoTime;
+
+  CompiledUnits(Connection connection, int group, Duration timeout, LongSupplier nanoTime) {
+    this.connection = connection;
+    this.group = group;
+    this.timeout = timeout;
+    this.nanoTime = nanoTime;
+  }
+
+  @Override
+  public boolean needsValues() {
+    return false;
+  }
+
+  @Override
+  public Stride run(Range range, @Nullable OffsetDateTime until) {
+    int from = range.from();
+    int size = group;
+    int oneByOneTo = 0;
+    for (int tries = 0; ; tries++) {
+      long begin = nanoTime.getAsLong();
+      Range next = range.with(from, size == 1 && group > 1 ? oneByOneTo : range.to());
+      try {
+        return Stride.reached(call(next, size, until));
+      } catch (SQLException error) {
+        int at;
+        switch (Recovery.after(connection, next, error)) {
+          case Recovery.State.Over(Stride stride) -> {
+            return stride;
+          }
+          case Recovery.State.At(int position) -> at = position;
+        }
+        if (at > from) {
+          tries = 0;
+          from = at;
+        }
+        if (Slices.PERMIT_LAPSED.equals(error.getSQLState())) {
+          return Stride.reached(at);
+        }
+        if (SqlFailure.collision(error) && tries < TRIES_IN_PLACE) {
+          continue;
+        }
+        if (size > 1 && range.to() - at > 1) {
+          // The group is rolled back; the same jobs one by one.
+          size = 1;
+          oneByOneTo = Math.min(at + group, range.to());
+          tries = -1;
+          continue;
+        }
+        return new Stride(at, SqlFailure.ending(error, timeout, nanoTime.getAsLong() - begin));
+      }
+    }
+  }
+
+  private int call(Range range, int size, @Nullable OffsetDateTime until) throws SQLException {
+    try (CallableStatement call = connection.prepareCall(UnitProcedure.CALL_TEXT)) {
+      call.setLong(1, range.slice().id());
+      call.setLong(2, range.slice().lease());
+      call.setInt(3, range.from());
+      call.registerOutParameter(3, Types.INTEGER);
+      call.setInt(4, range.to());
+      call.setInt(5, size);
+      call.setObject(6, until, Types.TIMESTAMP_WITH_TIMEZONE);
+      call.execute();
+      return call.getInt(3);
+    }
+  }
+}

@@ -1,0 +1,189 @@
+package dev.koyomi.runner.unit;
+
+import dev.koyomi.crds.sql.SqlText;
+import dev.koyomi.runner.queue.LeasedSlice;
+import dev.koyomi.runner.queue.Slices;
+import java.sql.Connection;
+import java.sql.PreparedStatement;
+import java.sql.SQLException;
+import java.sql.Types;
+import java.time.Duration;
+import java.time.OffsetDateTime;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Objects;
+import java.util.function.LongSupplier;
+import java.util.stream.Collectors;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Jobs by their statements as they are, one network flush for each transaction: the advance and
+ * COMMIT of one travel with the statements of the next. Between the two the worker looks at what
+ * the statements touched.
+ */
+final class FlushedUnits implements Units {
+  private static final int TRIES_IN_PLACE = 3;
+  private static final long SECOND = 1_000_000_000L;
+  private static final String ADVANCE = "select koyomi.advance(?, ?, ?, ?, ?)";
+  private static final String ON_TIME = "select koyomi.on_time(?)";
+
+  private final Connection connection;
+  private final List<String> names;
+  private final List<String> parameters;
+  private final String unit;
+  private final int statements;
+  private final boolean counts;
+  private final int group;
+  private final Duration timeout;
+  private final LongSupplier nanoTime;
+
+  FlushedUnits(
+      Connection connection, SqlText sql, int group, Duration timeout, LongSupplier nanoTime) {
+    this.connection = connection;
+    this.names = List.copyOf(sql.parameters());
+    this.parameters =
+        sql.statements().stream().flatMap(statement -> statement.parameters().stream()).toList();
+    this.unit =
+        sql.statements().stream().map(SqlText.Statement::text).collect(Collectors.joining(";\n"));
+    this.statements = sql.statements().size();
+    this.counts = Counting.counts(sql.statements().getLast());
+    this.group = group;
+    this.timeout = timeout;
+    this.nanoTime = nanoTime;
+  }
+
+  /** Jobs whose statements have run in the open transaction, and which of them found nothing. */
+  private record Open(int from, int to, List<Integer> skipped) {}
+
+  @Override
+  public boolean needsValues() {
+    return true;
+  }
+
+  @Override
+  public Stride run(Range range, @Nullable OffsetDateTime until) {
+    long end = nanoTime.getAsLong() + SECOND;
+    int at = range.from();
+    int size = group;
+    int oneByOneTo = 0;
+    int tries = 0;
+    @Nullable Open open = null;
+    while (true) {
+      boolean over = at >= range.to() || nanoTime.getAsLong() >= end;
+      long begin = nanoTime.getAsLong();
+      try {
+        if (over) {
+          commit(range, open);
+          return Stride.reached(at);
+        }
+        Range next = range.with(at, Math.min(at + size, range.to()));
+        open = flush(next, open, until);
+        at = open.to;
+        if (nanoTime.getAsLong() - begin > timeout.toNanos() * next.size()) {
+          connection.rollback();
+          connection.setAutoCommit(true);
+          return new Stride(next.from(), SqlFailure.tooSlow(timeout));
+        }
+        if (size < group && at >= oneByOneTo) {
+          size = group;
+        }
+        tries = 0;
+      } catch (SQLException error) {
+        int broken;
+        switch (Recovery.after(connection, range, error)) {
+          case Recovery.State.Over(Stride stride) -> {
+            return stride;
+          }
+          case Recovery.State.At(int position) -> broken = position;
+        }
+        open = null;
+        at = broken;
+        if (Slices.PERMIT_LAPSED.equals(error.getSQLState())) {
+          return Stride.reached(at);
+        }
+        if (SqlFailure.collision(error) && tries < TRIES_IN_PLACE) {
+          tries++;
+        } else if (size > 1 && range.to() - at > 1) {
+          oneByOneTo = Math.min(at + size, range.to());
+          size = 1;
+          tries = 0;
+        } else {
+          return new Stride(at, SqlFailure.ending(error, timeout, nanoTime.getAsLong() - begin));
+        }
+      }
+    }
+  }
+
+  /** Commits what is open and runs the statements of the next jobs. */
+  private Open flush(Range next, @Nullable Open open, @Nullable OffsetDateTime until)
+      throws SQLException {
+    List<String> text = new ArrayList<>();
+    if (open == null) {
+      connection.setAutoCommit(false);
+    } else {
+      text.add(ADVANCE);
+      text.add("commit");
+      text.add("begin");
+    }
+    if (until != null) {
+      text.add(ON_TIME);
+    }
+    for (int i = 0; i < next.size(); i++) {
+      text.add(unit);
+    }
+    LeasedSlice.Values values = Objects.requireNonNull(next.slice().values());
+    try (PreparedStatement statement = connection.prepareStatement(String.join(";\n", text))) {
+      // The server's limit is for each statement.
+      statement.setQueryTimeout(
+          statements == 1 && next.size() == 1
+              ? 0
+              : (int) ((timeout.toMillis() * next.size() + 999) / 1000));
+      int place = open == null ? 1 : bindAdvance(statement, next.slice(), open);
+      if (until != null) {
+        statement.setObject(place++, until);
+      }
+      for (int at = next.from(); at < next.to(); at++) {
+        for (String parameter : parameters) {
+          statement.setObject(
+              place++, values.parameters().get(names.indexOf(parameter)).get(at), Types.OTHER);
+        }
+      }
+      boolean isRows = statement.execute();
+      int before = (open == null ? 0 : 3) + (until == null ? 0 : 1);
+      return new Open(
+          next.from(), next.to(), skipped(next, Counting.rows(statement, isRows), before));
+    }
+  }
+
+  private List<Integer> skipped(Range next, List<Long> rows, int before) {
+    List<Integer> skipped = new ArrayList<>();
+    for (int i = 0; counts && i < next.size(); i++) {
+      if (rows.get(before + (i + 1) * statements - 1) == 0) {
+        skipped.add(next.from() + i);
+      }
+    }
+    return skipped;
+  }
+
+  private void commit(Range range, @Nullable Open open) throws SQLException {
+    if (open != null) {
+      try (PreparedStatement statement = connection.prepareStatement(ADVANCE + "; commit")) {
+        bindAdvance(statement, range.slice(), open);
+        statement.execute();
+      }
+    }
+    connection.setAutoCommit(true);
+  }
+
+  private int bindAdvance(PreparedStatement statement, LeasedSlice slice, Open open)
+      throws SQLException {
+    statement.setLong(1, slice.id());
+    statement.setLong(2, slice.lease());
+    statement.setInt(3, open.from);
+    statement.setInt(4, open.to - open.from);
+    statement.setArray(
+        5,
+        open.skipped.isEmpty() ? null : connection.createArrayOf("int4", open.skipped.toArray()));
+    return 6;
+  }
+}

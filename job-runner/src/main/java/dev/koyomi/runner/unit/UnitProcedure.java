@@ -1,0 +1,197 @@
+package dev.koyomi.runner.unit;
+
+import dev.koyomi.crds.sql.SqlText;
+import java.sql.Connection;
+import java.sql.ParameterMetaData;
+import java.sql.PreparedStatement;
+import java.sql.SQLException;
+import java.sql.Statement;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Set;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * A Unit's statements as a temporary procedure of one session, which works the jobs of a slice:
+ * statements, advance, COMMIT. It is gone with the session, and needs no right but TEMPORARY.
+ *
+ * <p>Statements are static, so that their plans are kept (PostgreSQL manual, 41.11.2), and
+ * transaction control is allowed in a procedure that is called outside a transaction (41.8).
+ */
+final class UnitProcedure {
+  private static final Logger LOG = LoggerFactory.getLogger(UnitProcedure.class);
+
+  /** A call ends with the first transaction after this time. */
+  static final Duration CALL = Duration.ofSeconds(1);
+
+  static final String CALL_TEXT = "call pg_temp.koyomi_unit(?, ?, ?, ?, ?, ?)";
+
+  /** Statements that cannot end a transaction; CALL and DO could. */
+  private static final Set<String> HARMLESS =
+      Set.of("INSERT", "UPDATE", "DELETE", "MERGE", "SELECT", "WITH", "VALUES", "TABLE");
+
+  private static final Set<String> QUERIES = Set.of("SELECT", "VALUES", "TABLE");
+
+  private final SqlText sql;
+  private final Duration timeout;
+
+  UnitProcedure(SqlText sql, Duration timeout) {
+    this.sql = sql;
+    this.timeout = timeout;
+  }
+
+  /** Whether these statements can stand in a procedure. */
+  static boolean possible(SqlText sql) {
+    return !sql.usesJobs()
+        && sql.statements().stream().allMatch(statement -> HARMLESS.contains(statement.keyword()));
+  }
+
+  /**
+   * Creates the procedure in this session.
+   *
+   * @return false when the server refuses it, or refuses the statements: then they are to be sent
+   *     as they are, and what is wrong with them shows when they run
+   * @throws SQLException when the connection broke
+   */
+  boolean create(Connection connection) throws SQLException {
+    try {
+      String text = text(described(connection));
+      try (Statement statement = connection.createStatement()) {
+        statement.setEscapeProcessing(false);
+        statement.execute(text);
+      }
+      return true;
+    } catch (SQLException refused) {
+      if (!connection.isValid(5)) {
+        throw refused;
+      }
+      LOG.atDebug().addKeyValue("cause", refused.getMessage()).log("no procedure for this Unit");
+      return false;
+    }
+  }
+
+  /**
+   * A statement with what the server says of it.
+   *
+   * @param types of its parameters
+   */
+  private record Described(SqlText.Statement statement, List<String> types, boolean givesRows) {}
+
+  private List<Described> described(Connection connection) throws SQLException {
+    List<Described> all = new ArrayList<>();
+    for (SqlText.Statement statement : sql.statements()) {
+      try (PreparedStatement prepared = connection.prepareStatement(statement.text())) {
+        ParameterMetaData parameters = prepared.getParameterMetaData();
+        List<String> types = new ArrayList<>();
+        for (int i = 1; i <= parameters.getParameterCount(); i++) {
+          types.add(parameters.getParameterTypeName(i));
+        }
+        all.add(new Described(statement, types, prepared.getMetaData() != null));
+      }
+    }
+    return all;
+  }
+
+  private String text(List<Described> statements) {
+    List<String> names = List.copyOf(sql.parameters());
+    StringBuilder declared = new StringBuilder();
+    StringBuilder assigned = new StringBuilder();
+    StringBuilder selected = new StringBuilder();
+    StringBuilder into = new StringBuilder();
+    for (int i = 0; i < names.size(); i++) {
+      declared.append("  koyomi_v%d text[];\n".formatted(i));
+      selected.append("koyomi.values_of(s.chunk_id, %s), ".formatted(literal(names.get(i))));
+      into.append("koyomi_v%d, ".formatted(i));
+    }
+    StringBuilder work = new StringBuilder();
+    int number = 0;
+    for (Described each : statements) {
+      int first = number;
+      for (String type : each.types) {
+        declared.append("  koyomi_p%d %s;\n".formatted(number, type));
+        assigned.append(
+            "    koyomi_p%d := koyomi_v%d[koyomi_job];\n"
+                .formatted(number, names.indexOf(each.statement.parameters().get(number - first))));
+        number++;
+      }
+      int[] next = {first};
+      work.append(step(each, each.statement.rendered(_ -> "koyomi_p" + next[0]++)));
+    }
+    String quote = "$koyomi" + Integer.toHexString(work.toString().hashCode()) + "$";
+    return """
+    create or replace procedure pg_temp.koyomi_unit(
+        koyomi_slice bigint, koyomi_lease bigint, inout koyomi_from int, koyomi_to int, koyomi_group int, koyomi_until timestamptz)
+      language plpgsql as %1$s
+    #variable_conflict use_column
+    declare
+      koyomi_ordinals int[];
+      koyomi_at int := koyomi_from;
+      koyomi_job int;
+      koyomi_row record;
+      koyomi_rows bigint;
+      koyomi_skipped int[];
+      koyomi_called timestamptz := clock_timestamp();
+      koyomi_begun timestamptz;
+    %2$s
+    begin
+      select %3$ss.ordinals into %4$skoyomi_ordinals
+        from koyomi.slice s where s.id = koyomi_slice and s.lease = koyomi_lease and s.position = koyomi_from;
+      if not found then
+        raise exception 'slice %% is no longer at position %% under this lease', koyomi_slice, koyomi_from using errcode = 'KY001';
+      end if;
+      while koyomi_at < koyomi_to loop
+        if koyomi_until < koyomi.clock() then
+          exit when koyomi_at = koyomi_from;
+          raise exception 'the permit has lapsed' using errcode = 'KY009';
+        end if;
+        koyomi_begun := clock_timestamp();
+        koyomi_job := coalesce(koyomi_ordinals[koyomi_at + 1], koyomi_at) + 1;
+    %5$s
+    %6$s
+        if koyomi_rows = 0 then
+          koyomi_skipped := koyomi_skipped || koyomi_at;
+        end if;
+        koyomi_at := koyomi_at + 1;
+        if clock_timestamp() - koyomi_begun > interval '%7$d milliseconds' then
+          raise exception 'too slow' using errcode = 'KY013';
+        end if;
+        if koyomi_at - koyomi_from >= koyomi_group or koyomi_at = koyomi_to or clock_timestamp() - koyomi_called > interval '%8$d milliseconds' then
+          perform koyomi.advance(koyomi_slice, koyomi_lease, koyomi_from, koyomi_at - koyomi_from, koyomi_skipped);
+          commit;
+          koyomi_from := koyomi_at;
+          koyomi_skipped := null;
+          exit when clock_timestamp() - koyomi_called > interval '%8$d milliseconds';
+        end if;
+      end loop;
+    end %1$s
+    """
+        .formatted(
+            quote, declared, selected, into, assigned, work, timeout.toMillis(), CALL.toMillis());
+  }
+
+  /** One statement; afterwards koyomi_rows says how many rows it wrote or gave. */
+  private static String step(Described described, String text) {
+    if (!described.givesRows) {
+      return "    %s;\n    get diagnostics koyomi_rows = row_count;\n".formatted(text);
+    }
+    return QUERIES.contains(described.statement.keyword())
+        ? "    perform * from (\n%s\n    ) as koyomi_query;\n    get diagnostics koyomi_rows = row_count;\n"
+            .formatted(text)
+        // Rows of a statement that writes cannot be left unread.
+        : """
+            koyomi_rows := 0;
+            for koyomi_row in
+        %s
+            loop
+              koyomi_rows := koyomi_rows + 1;
+            end loop;
+        """
+            .formatted(text);
+  }
+
+  private static String literal(String text) {
+    return '\'' + text.replace("'", "''") + '\'';
+  }
+}

@@ -1,0 +1,146 @@
+package dev.koyomi.runner.worker;
+
+import dev.koyomi.runner.db.Database;
+import dev.koyomi.runner.queue.Upkeep;
+import java.sql.Connection;
+import java.sql.SQLException;
+import java.sql.Statement;
+import java.time.Duration;
+import java.util.function.LongSupplier;
+import org.jspecify.annotations.Nullable;
+import org.postgresql.PGConnection;
+import org.postgresql.PGNotification;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * The worker's own connection beside those of its slots: says every five seconds that it lives and
+ * sweeps, and in between hears of new work.
+ */
+final class Heart implements AutoCloseable {
+  private static final Logger LOG = LoggerFactory.getLogger(Heart.class);
+
+  /** What it does besides, this often. */
+  static final Duration TICK = Duration.ofSeconds(1);
+
+  private static final Duration RECONNECT = Duration.ofSeconds(1);
+
+  private final Database database;
+  private final Membership membership;
+  private final int batchId;
+  private final Lookout lookout;
+  private final Runnable tick;
+  private final LongSupplier nanoTime;
+  private final Duration interval;
+  private final Thread thread;
+  private @Nullable Connection connection;
+  private volatile boolean closed;
+  private long beatAt;
+
+  Heart(
+      Database database,
+      Membership membership,
+      int batchId,
+      Lookout lookout,
+      Duration interval,
+      Runnable tick,
+      LongSupplier nanoTime) {
+    this.database = database;
+    this.membership = membership;
+    this.batchId = batchId;
+    this.lookout = lookout;
+    this.interval = interval;
+    this.tick = tick;
+    this.nanoTime = nanoTime;
+    this.thread = Thread.ofPlatform().name("heart").daemon().unstarted(this::run);
+  }
+
+  /** Joins the queue, sweeps once and begins to beat. */
+  void start() throws SQLException {
+    Connection opened = connect();
+    membership.join(opened);
+    beat(opened);
+    connection = opened;
+    thread.start();
+  }
+
+  private Connection connect() throws SQLException {
+    Connection opened = database.own("koyomi heartbeat");
+    try (Statement statement = opened.createStatement()) {
+      statement.execute("listen koyomi_" + batchId);
+    }
+    return opened;
+  }
+
+  private void beat(Connection on) throws SQLException {
+    membership.beat(on, lookout.idle());
+    Upkeep.sweep(on);
+    beatAt = nanoTime.getAsLong();
+  }
+
+  private void run() {
+    while (!closed) {
+      try {
+        @Nullable Connection present = connection;
+        if (present == null) {
+          present = connect();
+          connection = present;
+          lookout.call();
+        }
+        listen(present);
+        if (nanoTime.getAsLong() - beatAt >= interval.toNanos()) {
+          beat(present);
+        }
+      } catch (SQLException e) {
+        // The slots say that the database is away; nobody is declared lost meanwhile, for the beats
+        // stand still too.
+        LOG.atDebug().setCause(e).log("a beat failed; the connection is made anew");
+        disconnect();
+        sleep();
+      }
+      tick.run();
+    }
+    disconnect();
+  }
+
+  private void listen(Connection on) throws SQLException {
+    PGNotification[] notifications =
+        on.unwrap(PGConnection.class)
+            .getNotifications((int) Math.min(TICK.toMillis(), interval.toMillis()));
+    if (notifications != null && notifications.length > 0) {
+      for (PGNotification notification : notifications) {
+        if (!notification.getParameter().isEmpty()) {
+          lookout.lookAgain();
+        }
+      }
+      lookout.call();
+    }
+  }
+
+  private void disconnect() {
+    @Nullable Connection present = connection;
+    connection = null;
+    if (present != null) {
+      try {
+        present.close();
+      } catch (SQLException e) {
+        LOG.atDebug().setCause(e).log("closing a broken connection");
+      }
+    }
+  }
+
+  private void sleep() {
+    try {
+      lookout.awaitClose(RECONNECT);
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+      closed = true;
+    }
+  }
+
+  @Override
+  public void close() {
+    closed = true;
+    thread.interrupt();
+  }
+}

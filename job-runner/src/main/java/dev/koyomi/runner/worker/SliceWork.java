@@ -1,0 +1,253 @@
+package dev.koyomi.runner.worker;
+
+import dev.koyomi.crds.plan.RetryPolicy;
+import dev.koyomi.runner.queue.JobFailure;
+import dev.koyomi.runner.queue.LeasedSlice;
+import dev.koyomi.runner.queue.Permit;
+import dev.koyomi.runner.queue.Slices;
+import dev.koyomi.runner.unit.Ending;
+import dev.koyomi.runner.unit.Stride;
+import dev.koyomi.runner.unit.Units;
+import java.sql.Connection;
+import java.sql.SQLException;
+import java.time.Duration;
+import java.util.Optional;
+import java.util.random.RandomGenerator;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+import org.slf4j.MDC;
+
+/** Works one leased slice, in strides, until it ends, is lost or should be given back. */
+final class SliceWork {
+  private static final Logger LOG = LoggerFactory.getLogger(SliceWork.class);
+
+  /** A lease is a time slice: after this time the slot looks for better work. */
+  static final Duration LOOK = Duration.ofSeconds(2);
+
+  /** Jobs of a stride while other slots have nothing to do. */
+  private static final int SHORT_STRIDE = 16;
+
+  /** A permit that would take longer is not waited for with the slice in hand. */
+  private static final Duration SHORT_WAIT = Duration.ofMillis(250);
+
+  private static final int UNREACHABLE_IN_A_ROW = 5;
+
+  /** What the slots of a process share. */
+  record Shared(
+      Slices slices,
+      RetryPolicy retry,
+      RandomGenerator random,
+      int batchId,
+      int permits,
+      Lookout lookout,
+      Progress progress) {}
+
+  /** How it ended. */
+  enum End {
+    /** All its jobs are done with. */
+    Finished,
+    /** The rest is to be given back. */
+    GiveBack,
+    /** It is somebody else's, or nobody's. */
+    Lost,
+    /** What the Unit needs cannot be reached: give back, and wait. */
+    Breaker
+  }
+
+  private final Shared shared;
+  private final Connection connection;
+  private final Units units;
+  private final LeasedSlice slice;
+  private final Stop stop;
+
+  private int at;
+  private int end;
+  private int permitted;
+  private Optional<Permit> permit;
+  private int unreachable;
+
+  /** Asked between strides. */
+  interface Stop {
+    boolean now();
+
+    long nanoTime();
+  }
+
+  SliceWork(Shared shared, Connection connection, Units units, LeasedSlice slice, Stop stop) {
+    this.shared = shared;
+    this.connection = connection;
+    this.units = units;
+    this.slice = slice;
+    this.stop = stop;
+    this.at = slice.position();
+    this.end = slice.stop();
+    this.permit = slice.permit();
+    this.permitted = permit.map(Permit::jobs).orElse(0);
+  }
+
+  /** Works; raises when the connection is gone. */
+  End run() throws SQLException, InterruptedException {
+    long looked = stop.nanoTime();
+    while (at < end) {
+      if (stop.now()) {
+        return End.GiveBack;
+      }
+      if (stop.nanoTime() - looked > LOOK.toNanos() || shared.lookout.lookAgainSince(looked)) {
+        looked = stop.nanoTime();
+        if (shared.slices.betterWork(connection, slice)) {
+          return End.GiveBack;
+        }
+      }
+      if (!slice.inLane() && end - at > 1 && shared.lookout.idle() > 0) {
+        Optional<Integer> kept =
+            shared.slices.split(connection, slice.lease(), shared.lookout.idle() + 1);
+        if (kept.isEmpty()) {
+          return End.Lost;
+        }
+        if (kept.get() < end) {
+          end = kept.get();
+          shared.lookout.announce();
+        }
+      }
+      if (slice.misfits().contains(at)) {
+        park();
+        continue;
+      }
+      if (permit.isPresent() && permitted == 0 && !newPermit()) {
+        return End.GiveBack;
+      }
+      Optional<End> over = stride();
+      if (over.isPresent()) {
+        return over.get();
+      }
+    }
+    return End.Finished;
+  }
+
+  private Optional<End> stride() throws SQLException, InterruptedException {
+    int from = at;
+    int to = strideEnd();
+    Stride stride =
+        units.run(new Units.Range(slice, from, to), permit.map(Permit::until).orElse(null));
+    at = stride.position();
+    shared.progress.done(at - from);
+    if (permit.isPresent()) {
+      // A permit that lapsed before its jobs began is not used up any further.
+      permitted = at == from ? 0 : permitted - (at - from);
+    }
+    if (!(stride.ending() instanceof Ending.Unreachable)) {
+      unreachable = 0;
+    }
+    return switch (stride.ending()) {
+      case Ending.Reached() -> Optional.empty();
+      case Ending.Fenced() -> {
+        LOG.atDebug()
+            .addKeyValue("slice", slice.id())
+            .log("the slice is no longer ours; nothing more of it was committed here");
+        yield Optional.of(End.Lost);
+      }
+      case Ending.Disconnected(SQLException cause) -> throw cause;
+      case Ending.Unreachable(SQLException cause) -> unreachable(cause);
+      case Ending.Failed failed -> failed(failed);
+    };
+  }
+
+  /** Jobs up to the next that needs to be treated in another way. */
+  private int strideEnd() {
+    int to = end;
+    int from = at;
+    to =
+        slice.misfits().stream()
+            .filter(each -> each > from)
+            .findFirst()
+            .filter(each -> each < end)
+            .orElse(to);
+    if (at < slice.position() + slice.suspect()) {
+      to = at + 1;
+    }
+    if (permit.isPresent()) {
+      to = Math.min(to, at + permitted);
+    }
+    return shared.lookout.idle() > 0 ? Math.min(to, at + SHORT_STRIDE) : to;
+  }
+
+  private boolean newPermit() throws SQLException, InterruptedException {
+    while (!stop.now()) {
+      Permit next =
+          shared.slices.permit(connection, shared.batchId, Math.min(shared.permits, end - at));
+      if (next.jobs() > 0) {
+        permit = Optional.of(next);
+        permitted = next.jobs();
+        return true;
+      }
+      if (next.after().compareTo(SHORT_WAIT) > 0) {
+        return false;
+      }
+      shared.lookout.awaitClose(next.after());
+    }
+    return false;
+  }
+
+  private void park() throws SQLException {
+    JobFailure failure =
+        new JobFailure(
+            "PayloadMisfit",
+            "spec.unit.sql needs a column that this job's payload does not have",
+            JobFailure.Kind.Parked);
+    shared.slices.fail(connection, slice, at, failure, null);
+    at++;
+  }
+
+  private Optional<End> failed(Ending.Failed failed) throws SQLException {
+    for (int job = 0; job < failed.jobs(); job++) {
+      JobFailure failure = failed.failure();
+      // What no attempt can mend is tried again only where the manifest names it.
+      boolean again = failed.retryable() || shared.retry.names(failure.errorClass());
+      Optional<Duration> wait =
+          again
+              ? shared.retry.waitAfter(
+                  failure.errorClass(), slice.countedAttempt(at), shared.random.nextDouble())
+              : Optional.empty();
+      try {
+        String key = shared.slices.fail(connection, slice, at, failure, wait.orElse(null));
+        log(key, failure, wait);
+      } catch (SQLException e) {
+        if (Slices.FENCED.equals(e.getSQLState())) {
+          return Optional.of(End.Lost);
+        }
+        throw e;
+      }
+      at++;
+      if (slice.inLane()) {
+        return Optional.of(End.GiveBack);
+      }
+    }
+    return Optional.empty();
+  }
+
+  private void log(String key, JobFailure failure, Optional<Duration> wait) {
+    try (var _ = MDC.putCloseable("key", key);
+        var _ = MDC.putCloseable("run", Long.toString(slice.run()))) {
+      LOG.atWarn()
+          .addKeyValue("attempt", slice.attempt())
+          .addKeyValue("class", failure.errorClass())
+          .addKeyValue("cause", failure.message())
+          .addKeyValue("retryIn", wait.<Object>map(Duration::toString).orElse("never"))
+          .log(wait.isPresent() ? "job failed and will be tried again" : "job needs attention");
+    }
+  }
+
+  private Optional<End> unreachable(SQLException cause) throws InterruptedException {
+    unreachable++;
+    if (unreachable >= UNREACHABLE_IN_A_ROW) {
+      LOG.atWarn()
+          .addKeyValue("cause", cause.getMessage())
+          .log(
+              "what the Unit needs cannot be reached; its jobs go back for now, no attempt is"
+                  + " counted");
+      return Optional.of(End.Breaker);
+    }
+    shared.lookout.awaitClose(Duration.ofMillis(100L << unreachable));
+    return Optional.empty();
+  }
+}

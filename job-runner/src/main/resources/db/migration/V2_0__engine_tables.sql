@@ -1,0 +1,157 @@
+-- The engine: chunks by column, order by lanes, priorities, limits, single jobs, jobs that a worker died of, pausing.
+-- Only additions: a worker of release 0.1.0 goes on beside newer ones (V2_1, join_as).
+
+create function koyomi.clock() returns timestamptz
+  language sql volatile
+  return clock_timestamp();
+comment on function koyomi.clock() is 'koyomi.now() for places inside a long statement, where time goes on; tests replace it.';
+
+alter table koyomi.meta
+  add column version int not null default 2,
+  add column installation text;
+comment on column koyomi.meta.version is 'Version of the schema.';
+comment on column koyomi.meta.schema_version is 'The oldest schema that a runner must know to work here. Release 0.1.0 compares it with its own and reads nothing else.';
+comment on column koyomi.meta.installation is 'Who this schema belongs to; another installation is refused.';
+
+alter table koyomi.batch
+  add column mode text not null default 'Unordered' check (mode in ('Unordered', 'Fifo', 'FifoByKey')),
+  add column lanes int not null default 0 check (lanes between 0 and 256),
+  add column on_dead text not null default 'Continue' check (on_dead in ('Continue', 'StopLane')),
+  add column priority smallint not null default 1 check (priority between 0 and 2),
+  add column max_concurrent int,
+  add column rate_jobs int,
+  add column rate_per interval,
+  add column max_payload int not null default 262144,
+  add column commit_jobs int not null default 1,
+  add column on_lost int not null default 3,
+  add column keep_days int not null default 90,
+  add column time_zone text not null default 'UTC',
+  add column paused_at timestamptz,
+  add column paused_by text,
+  add column paused_why text,
+  add check ((mode = 'Unordered') = (lanes = 0)),
+  add check ((rate_jobs is null) = (rate_per is null));
+comment on column koyomi.batch.commit_jobs is 'Most jobs of one transaction: 1 Each, n Many, 500 Chunk. So many may be the reason when a worker dies.';
+
+alter table koyomi.worker
+  add column release int not null default 1,
+  add column draining_at timestamptz,
+  add column idle int not null default 0;
+comment on column koyomi.worker.release is '1: release 0.1.0, which knows neither order nor limits nor pausing.';
+comment on column koyomi.worker.idle is 'Slots without work, as of the last heartbeat: whom to wake, and for whom to split.';
+
+alter table koyomi.run
+  add column open_until timestamptz;
+comment on column koyomi.run.open_until is 'Of the run of a day''s enqueued jobs: the end of that day; it is not closed before.';
+
+-- A chunk has its payloads either by column (a trigger''s rows) or as JSON objects (enqueued jobs, and triggers of release 0.1.0).
+alter table koyomi.chunk
+  alter column jobs drop not null,
+  add column names text[],
+  add column kinds text,
+  add column vals text[],
+  add column lane int,
+  add column ids bigint[],
+  add column bytes bigint,
+  add column rising boolean,
+  add check ((jobs is null) = (vals is not null)),
+  add check ((vals is null) = (names is null) and (vals is null) = (kinds is null));
+comment on column koyomi.chunk.names is 'Columns of the payload.';
+comment on column koyomi.chunk.kinds is 'A letter for each column, as JSON shows it: n number, b boolean, j JSON, s string.';
+comment on column koyomi.chunk.vals is 'One row for each column, with one text for each job.';
+comment on column koyomi.chunk.bytes is 'Length of the payloads.';
+comment on column koyomi.chunk.rising is 'Each key of the selection up to here is greater than the one before, so that none can come twice.';
+comment on column koyomi.chunk.ids is 'Numbers of enqueued jobs, by which their callers know them.';
+
+alter table koyomi.slice
+  add column priority smallint not null default 1,
+  add column lane int,
+  add column uniq boolean not null default false,
+  add column suspect int not null default 0,
+  add column alone boolean not null default false,
+  add column lost int not null default 0;
+comment on column koyomi.slice.lane is 'Of ordered batches; the number of the slice is its place in the lane. Its attempt is that of the job at the cursor.';
+comment on column koyomi.slice.uniq is 'Some of its jobs hold a row of unique_job.';
+comment on column koyomi.slice.suspect is 'So many jobs from the cursor on may have been the reason why a worker died: they are worked alone.';
+comment on column koyomi.slice.alone is 'Leased by a process that holds nothing else.';
+comment on column koyomi.slice.lost is 'Workers that died while the job at the cursor was all that they worked.';
+
+drop index koyomi.slice_ready;
+drop index koyomi.slice_leased;
+drop index koyomi.slice_run;
+create index slice_ready on koyomi.slice (batch_id, priority, due_at, id) where lease is null and lane is null and suspect = 0;
+create index slice_suspect on koyomi.slice (batch_id) where suspect > 0;
+create index slice_lane on koyomi.slice (batch_id, lane, id) where lane is not null;
+create index slice_leased on koyomi.slice (batch_id, worker_id) where lease is not null;
+-- Searched from its end: what is left of a run is what was made last, and dead rows before it are not walked over.
+create index slice_run on koyomi.slice (run_id, id);
+
+create table koyomi.lane (
+  batch_id int not null references koyomi.batch on delete cascade,
+  lane int not null,
+  due_at timestamptz,
+  lease bigint,
+  worker_id bigint,
+  stopped_chunk bigint,
+  stopped_ordinal int,
+  stopped_at timestamptz,
+  primary key (batch_id, lane),
+  check ((lease is null) = (worker_id is null)),
+  check ((stopped_at is null) = (stopped_chunk is null) and (stopped_at is null) = (stopped_ordinal is null))
+) with (fillfactor = 25, autovacuum_vacuum_scale_factor = 0.05, autovacuum_vacuum_cost_delay = 0);
+comment on table koyomi.lane is 'Ordered batches: who may work the slices of a lane, one after the other. due_at is null while it has none.';
+create index lane_leased on koyomi.lane (lease) where lease is not null;
+
+alter table koyomi.failure
+  add column held boolean not null default false;
+comment on column koyomi.failure.held is 'The job stayed at the cursor and holds its lane.';
+
+alter table koyomi.dead
+  add column discarded_at timestamptz,
+  add column discarded_by text,
+  add column discard_reason text;
+create index dead_attention on koyomi.dead (run_id) where discarded_at is null;
+
+alter table koyomi.work
+  add column ordinals int[],
+  drop constraint work_kind_check,
+  add constraint work_kind_check check (kind in ('Done', 'Cancelled', 'Expired'));
+comment on column koyomi.work.ordinals is 'The piece as a list of places in the chunk, where it is not [first, stop).';
+comment on column koyomi.work.cancelled is 'Jobs that ended without an attempt: cancelled or expired, as kind says.';
+
+create sequence koyomi.job_id cache 1;
+
+create table koyomi.inbox (
+  id bigint primary key,
+  batch_id int not null references koyomi.batch on delete cascade,
+  priority smallint not null,
+  due_at timestamptz not null,
+  expires_at timestamptz,
+  uniq boolean not null,
+  ids bigint[] not null,
+  keys text[] not null,
+  jobs jsonb not null,
+  bytes int not null,
+  enqueued_at timestamptz not null,
+  check (cardinality(keys) between 1 and 500 and cardinality(ids) = cardinality(keys))
+) with (autovacuum_vacuum_scale_factor = 0.05, autovacuum_vacuum_cost_delay = 0);
+comment on table koyomi.inbox is 'Enqueued jobs until a worker takes them, many at a time, into a chunk. Written by enqueue().';
+create index inbox_ready on koyomi.inbox (batch_id, priority, due_at, id);
+
+create table koyomi.unique_job (
+  batch_id int not null references koyomi.batch on delete cascade,
+  key text not null,
+  job_id bigint not null,
+  scope text not null check (scope in ('Waiting', 'Unfinished', 'Period')),
+  until timestamptz,
+  primary key (batch_id, key),
+  check ((scope = 'Period') = (until is not null))
+);
+comment on table koyomi.unique_job is 'Keys that may not be enqueued as unique now; gone in the transaction that takes or ends the job, or after its period.';
+
+create table koyomi.rate (
+  batch_id int primary key references koyomi.batch on delete cascade,
+  bucket bigint not null,
+  spent int[] not null
+) with (fillfactor = 25);
+comment on table koyomi.rate is 'Jobs that were started in the newest buckets, each a tenth of the rate''s period long; the last one is bucket.';

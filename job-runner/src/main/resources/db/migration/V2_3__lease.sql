@@ -1,0 +1,525 @@
+-- Who works what: leases of slices and lanes, single jobs taken from the inbox, limits, splitting, giving back.
+
+create type koyomi.leased as (
+  slice_id bigint,
+  run_id bigint,
+  attempt int,
+  prior int,
+  at int,
+  stop int,
+  in_lane boolean,
+  suspect int,
+  keys text[],
+  vals text[],
+  misfits int[],
+  due_at timestamptz,
+  priority smallint,
+  permitted int,
+  permitted_until timestamptz,
+  wait interval
+);
+comment on type koyomi.leased is 'What a lease gave. slice_id null: nothing; wait says for how long where that is known. misfits: positions of jobs whose payload lacks what the Unit needs. permitted: jobs that may begin before permitted_until; null: all.';
+
+create function koyomi.leased_of(p_slice koyomi.slice, p_needed text[], p_values boolean) returns koyomi.leased
+  language plpgsql stable as $$
+declare
+  v_leased koyomi.leased;
+  v_lacking int[] := koyomi.lacking(p_slice.chunk_id, p_needed);
+begin
+  v_leased.slice_id := p_slice.id;
+  v_leased.run_id := p_slice.run_id;
+  v_leased.attempt := p_slice.attempt;
+  v_leased.prior := p_slice.prior;
+  v_leased.at := p_slice.position;
+  v_leased.stop := p_slice.stop;
+  v_leased.in_lane := p_slice.lane is not null;
+  v_leased.suspect := p_slice.suspect;
+  v_leased.due_at := p_slice.due_at;
+  v_leased.priority := p_slice.priority;
+  v_leased.misfits := case when v_lacking = '{}' then '{}'
+                           when p_slice.ordinals is null then v_lacking
+                           else array(select (n - 1)::int from unnest(p_slice.ordinals) with ordinality as t(o, n) where o = any (v_lacking) order by n) end;
+  if p_values then
+    select case when p_slice.ordinals is null then c.keys else array(select c.keys[o + 1] from unnest(p_slice.ordinals) with ordinality as t(o, n) order by n) end
+      into v_leased.keys from koyomi.chunk c where c.id = p_slice.chunk_id;
+    v_leased.vals := (select array_agg(case when p_slice.ordinals is null then v.all_values
+                                            else array(select v.all_values[o + 1] from unnest(p_slice.ordinals) with ordinality as t(o, n) order by n) end order by number)
+                      from unnest(p_needed) with ordinality as needed(name, number)
+                      cross join lateral (select koyomi.values_of(p_slice.chunk_id, name) as all_values) v);
+  end if;
+  return v_leased;
+end $$;
+
+-- Limits -------------------------------------------------------------------------------------------------------
+
+create function koyomi.permit(p_batch int, p_wanted int, out permitted int, out permitted_until timestamptz, out wait interval)
+  language plpgsql as $$
+declare
+  v_batch koyomi.batch;
+  v_rate koyomi.rate;
+  v_seconds double precision;
+  v_now double precision;
+  v_bucket bigint;
+  v_spent int[];
+begin
+  select * into v_batch from koyomi.batch where id = p_batch;
+  insert into koyomi.rate (batch_id, bucket, spent) values (p_batch, 0, array_fill(0, array[11])) on conflict do nothing;
+  select * into v_rate from koyomi.rate where batch_id = p_batch for update;
+  -- Asked after the lock: who waited for it must not look at an earlier time.
+  v_now := extract(epoch from koyomi.clock());
+  v_seconds := extract(epoch from v_batch.rate_per) / 10;
+  v_bucket := greatest(floor(v_now / v_seconds), v_rate.bucket);
+  -- Any period of the rate lies within eleven buckets. A permit ends with its bucket, so that no eleven hold more than the rate.
+  v_spent := array(select coalesce(v_rate.spent[11 - (v_bucket - v_rate.bucket) - back], 0)
+                   from generate_series(10, 0, -1) as back);
+  permitted := least(p_wanted, v_batch.rate_jobs - (select sum(s) from unnest(v_spent) as s));
+  permitted_until := to_timestamp((v_bucket + 1) * v_seconds);
+  if permitted > 0 then
+    v_spent[11] := v_spent[11] + permitted;
+    update koyomi.rate set bucket = v_bucket, spent = v_spent where batch_id = p_batch;
+  else
+    permitted := 0;
+    wait := permitted_until - koyomi.clock();
+  end if;
+end $$;
+comment on function koyomi.permit is 'Allows some of the wanted jobs to begin until permitted_until, or none and says how long to wait. Any period of the rate sees at most the rate, by the database''s clock.';
+
+create function koyomi.at_limit(p_batch int, p_max int) returns boolean
+  language plpgsql as $$
+begin
+  perform pg_advisory_xact_lock(hashtext('koyomi.limit'), p_batch);
+  return p_max <= (select count(*) from koyomi.slice s where s.batch_id = p_batch and s.lease is not null);
+end $$;
+comment on function koyomi.at_limit is 'Whether as many jobs of the batch run as may. Who asks is alone with the answer until its transaction ends.';
+
+-- Single jobs --------------------------------------------------------------------------------------------------
+
+create function koyomi.open_day(p_batch int) returns bigint
+  language plpgsql as $$
+declare
+  v_zone text := (select b.time_zone from koyomi.batch b where b.id = p_batch);
+  v_today date := (koyomi.now() at time zone v_zone)::date;
+  v_run bigint;
+begin
+  loop
+    select r.id into v_run from koyomi.run r
+      where r.batch_id = p_batch and r.state = 'Running' and r.open_until > koyomi.now()
+      order by r.id desc limit 1 for share;
+    if found then
+      return v_run;
+    end if;
+    insert into koyomi.run (batch_id, occurrence, request, logical_date, revision, state, exclusive, select_timeout, created_at, dispatched_at, open_until)
+      select p_batch, koyomi.now(), 'enqueued/' || v_today || case count(*) when 0 then '' else '/' || count(*) + 1 end,
+             v_today, '', 'Running', false, interval '0', koyomi.now(), koyomi.now(), (v_today + 1)::timestamp at time zone v_zone
+      from koyomi.run r where r.batch_id = p_batch and r.request like 'enqueued/' || v_today || '%'
+      on conflict do nothing;
+  end loop;
+end $$;
+comment on function koyomi.open_day is 'The run of the jobs that are enqueued today; another one after that was cancelled. Made by who takes such jobs, in a short transaction, and never by an enqueuer, whose transaction may be long.';
+
+create function koyomi.slice_size(p_batch int) returns int
+  language sql stable as $$
+  select case when seconds > 0 then least(500, greatest(1, floor(5 * jobs / seconds)))::int else 500 end
+  from (select coalesce(sum(extract(epoch from w.ended_at - w.began_at)), 0) as seconds, coalesce(sum(w.stop - w.first), 0) as jobs
+        from (select w.* from koyomi.work w
+              where w.run_id = (select r.id from koyomi.run r
+                                where r.batch_id = p_batch and exists (select from koyomi.work w where w.run_id = r.id and w.kind = 'Done')
+                                order by r.id desc limit 1)
+                and w.kind = 'Done'
+              order by w.id desc limit 100) as w) as seen
+$$;
+comment on function koyomi.slice_size is 'Jobs for about five seconds of one slot, by what was seen last of this batch; at most 500.';
+
+create function koyomi.take_single(p_batch int, p_worker bigint, p_lease bigint, p_priority smallint) returns koyomi.slice
+  language plpgsql as $$
+declare
+  v_run bigint := koyomi.open_day(p_batch);
+  v_expired int;
+  v_slice_id bigint;
+  v_most int := koyomi.slice_size(p_batch);
+  v_slice koyomi.slice;
+begin
+  with near as materialized (
+    select i.id, i.due_at, cardinality(i.keys) as size, i.bytes from koyomi.inbox i
+      where i.batch_id = p_batch and i.priority = p_priority and i.due_at <= koyomi.now()
+      order by i.due_at, i.id limit v_most
+      for update skip locked),
+  summed as (
+    select id, sum(size) over sofar as jobs, sum(bytes) over sofar as bytes, row_number() over sofar as n
+      from near window sofar as (order by due_at, id rows unbounded preceding)),
+  taken as (
+    delete from koyomi.inbox i using summed s
+      where i.id = s.id and (s.n = 1 or s.jobs <= v_most and s.bytes <= 1048576)
+      returning i.*),
+  lapsed as (
+    select cardinality(t.keys) as jobs from taken t where t.expires_at <= koyomi.now()),
+  freed as (
+    delete from koyomi.unique_job u using taken t
+      where t.uniq and u.batch_id = p_batch and u.key = any (t.keys) and u.job_id = any (t.ids)
+        and (u.scope = 'Waiting' or u.scope = 'Unfinished' and t.expires_at <= koyomi.now())),
+  jobs as (
+    select t.ids[n] as id, t.keys[n] as key, job, t.due_at, t.id as row, n, t.uniq
+      from taken t cross join lateral jsonb_array_elements(t.jobs) with ordinality as j(job, n)
+      where t.expires_at is null or t.expires_at > koyomi.now()),
+  chunk as (
+    insert into koyomi.chunk (run_id, selector_token, size, keys, jobs, ids)
+      select v_run, 0, count(*), array_agg(key order by due_at, row, n), jsonb_agg(job order by due_at, row, n), array_agg(id order by due_at, row, n)
+      from jobs having count(*) > 0
+      returning id, size),
+  slice as (
+    insert into koyomi.slice (batch_id, run_id, chunk_id, stop, due_at, priority, uniq, lease, worker_id, leased_at)
+      select p_batch, v_run, c.id, c.size, (select min(due_at) from jobs), p_priority, (select bool_or(uniq) from jobs), p_lease, p_worker, koyomi.now()
+      from chunk c
+      returning id)
+  select (select s.id from slice s), (select sum(l.jobs) from lapsed l) into v_slice_id, v_expired;
+  if v_expired > 0 then
+    insert into koyomi.work (run_id, kind, succeeded, skipped, cancelled, ended_at) values (v_run, 'Expired', 0, 0, v_expired, koyomi.now());
+  end if;
+  select * into v_slice from koyomi.slice s where s.id = v_slice_id;
+  return v_slice;
+end $$;
+comment on function koyomi.take_single is 'Moves due jobs of a batch from the inbox into one chunk, leased; those past their time are counted as expired.';
+
+-- Lanes --------------------------------------------------------------------------------------------------------
+
+create function koyomi.fill_lanes(p_batch int) returns void
+  language plpgsql as $$
+declare
+  v_batch koyomi.batch;
+  v_run bigint;
+begin
+  select * into v_batch from koyomi.batch where id = p_batch;
+  if v_batch.lanes = 0 or not exists (select from koyomi.inbox i where i.batch_id = p_batch) then
+    return;
+  end if;
+  v_run := koyomi.open_day(p_batch);
+  -- What is visible is the oldest: numbers are given under the batch's lock, which is held until the enqueuer's transaction ends.
+  with near as materialized (
+    select i.id, cardinality(i.keys) as size from koyomi.inbox i where i.batch_id = p_batch order by i.id limit 5000),
+  taken as (
+    delete from koyomi.inbox i using near n where i.id = n.id returning i.*),
+  freed as (
+    delete from koyomi.unique_job u using taken t
+      where t.uniq and u.batch_id = p_batch and u.key = any (t.keys) and u.job_id = any (t.ids) and u.scope = 'Waiting'),
+  jobs as (
+    select t.ids[n] as id, t.keys[n] as key, job, t.uniq, koyomi.lane_of(t.keys[n], v_batch.lanes) as lane
+      from taken t cross join lateral jsonb_array_elements(t.jobs) with ordinality as j(job, n)),
+  numbered as (
+    select j.*, (row_number() over (partition by lane order by id) - 1) / 500 as portion from jobs j),
+  chunk as (
+    insert into koyomi.chunk (run_id, selector_token, size, keys, jobs, ids, lane)
+      select v_run, 0, count(*), array_agg(key order by id), jsonb_agg(job order by id), array_agg(id order by id), lane
+      from numbered group by lane, portion order by lane, portion
+      returning id, size, lane, ids)
+  insert into koyomi.slice (batch_id, run_id, chunk_id, stop, due_at, lane, uniq)
+    select p_batch, v_run, c.id, c.size, koyomi.now(), c.lane,
+           exists (select from jobs j where j.uniq and j.id = any (c.ids))
+    from chunk c order by c.id;
+  perform koyomi.ready_lanes(p_batch);
+end $$;
+comment on function koyomi.fill_lanes is 'Moves enqueued jobs of an ordered batch into its lanes. The caller holds the advisory lock koyomi.lanes of the batch.';
+
+create function koyomi.ready_lanes(p_batch int) returns void
+  language sql as $$
+  -- Every lane is written, not only those that wait: who leaves a lane at this moment must see these slices or be seen.
+  insert into koyomi.lane as l (batch_id, lane, due_at)
+    select p_batch, lane, koyomi.now()
+      from (select distinct s.lane from koyomi.slice s where s.batch_id = p_batch and s.lane is not null) as filled
+      order by lane
+    on conflict (batch_id, lane) do update set due_at = coalesce(l.due_at, excluded.due_at)
+$$;
+
+create function koyomi.leave_lane(p_lease bigint) returns void
+  language plpgsql as $$
+declare
+  v_lane koyomi.lane;
+begin
+  select * into v_lane from koyomi.lane where lease = p_lease for update;
+  if not found then
+    return;
+  end if;
+  -- A statement of its own, whose snapshot is taken after the lock: see ready_lanes.
+  update koyomi.lane set lease = null, worker_id = null,
+      due_at = case when exists (select from koyomi.slice s where s.batch_id = v_lane.batch_id and s.lane = v_lane.lane) then koyomi.now() end
+    where batch_id = v_lane.batch_id and lane = v_lane.lane;
+end $$;
+
+create function koyomi.head_of_lane(p_batch int, p_lane int) returns koyomi.slice
+  language sql stable as $$
+  select s.* from koyomi.slice s where s.batch_id = p_batch and s.lane = p_lane order by s.id limit 1
+$$;
+
+create function koyomi.hold(p_slice bigint, p_worker bigint, p_lease bigint, p_alone boolean) returns koyomi.slice
+  language sql as $$
+  update koyomi.slice s set lease = p_lease, worker_id = p_worker, leased_at = koyomi.now(), alone = p_alone
+    where s.id = p_slice and s.lease is null
+    returning s.*
+$$;
+
+create function koyomi.lease_lane(p_batch koyomi.batch, p_worker bigint, p_lease bigint, p_alone boolean) returns koyomi.slice
+  language plpgsql as $$
+declare
+  v_lane int;
+  v_slice koyomi.slice;
+begin
+  with choice as materialized (
+    select l.lane from koyomi.lane l
+      where l.batch_id = p_batch.id and l.lease is null and l.stopped_at is null and l.due_at <= koyomi.now()
+        and (p_alone or not exists (select from koyomi.slice s where s.batch_id = p_batch.id and s.lane = l.lane and s.suspect > 0))
+      order by l.due_at limit 1
+      for update skip locked)
+  update koyomi.lane l set lease = p_lease, worker_id = p_worker
+    from choice where l.batch_id = p_batch.id and l.lane = choice.lane
+    returning l.lane into v_lane;
+  if not found then
+    return null;
+  end if;
+  select * into v_slice from koyomi.head_of_lane(p_batch.id, v_lane);
+  if v_slice.id is not null then
+    select * into v_slice from koyomi.hold(v_slice.id, p_worker, p_lease, p_alone and v_slice.suspect > 0);
+    if v_slice.id is not null then
+      return v_slice;
+    end if;
+  end if;
+  perform koyomi.leave_lane(p_lease);  -- its jobs were cancelled meanwhile
+  return null;
+end $$;
+
+create function koyomi.next_in_lane(p_worker bigint, p_lease bigint, p_needed text[], p_values boolean) returns koyomi.leased
+  language plpgsql as $$
+declare
+  v_lane koyomi.lane;
+  v_slice koyomi.slice;
+begin
+  select l.* into v_lane from koyomi.lane l
+    join koyomi.batch b on b.id = l.batch_id
+    where l.lease = p_lease and l.worker_id = p_worker and b.paused_at is null and b.max_concurrent is null and b.rate_jobs is null
+      and exists (select from koyomi.worker w where w.id = p_worker and w.stopped_at is null and w.lost_at is null and w.draining_at is null);
+  if found then
+    select * into v_slice from koyomi.head_of_lane(v_lane.batch_id, v_lane.lane);
+    if v_slice.id is not null and v_slice.suspect = 0 then
+      select * into v_slice from koyomi.hold(v_slice.id, p_worker, p_lease, false);
+      if v_slice.id is not null then
+        return koyomi.leased_of(v_slice, p_needed, p_values);
+      end if;
+    end if;
+  end if;
+  perform koyomi.leave_lane(p_lease);
+  return null;
+end $$;
+comment on function koyomi.next_in_lane is 'Goes on in the lane that is held under this lease; leaves it and gives null when it has no more.';
+
+-- The lease ----------------------------------------------------------------------------------------------------
+
+create function koyomi.lease(
+    p_worker bigint, p_lease bigint, p_oldest boolean, p_alone boolean,
+    p_mark_class int, p_mark_due timestamptz, p_mark_id bigint,
+    p_needed text[], p_values boolean) returns koyomi.leased
+  language plpgsql as $$
+declare
+  v_batch koyomi.batch;
+  v_now timestamptz := koyomi.now();
+  v_class smallint;
+  v_best smallint;
+  v_best_due timestamptz;
+  v_due timestamptz;
+  v_single boolean := false;
+  v_inbox boolean;
+  v_lanes boolean := false;
+  v_suspect boolean := false;
+  v_alone boolean := false;
+  v_slice koyomi.slice;
+  v_leased koyomi.leased;
+  v_permitted int;
+  v_until timestamptz;
+begin
+  select b.* into v_batch from koyomi.worker w join koyomi.batch b on b.id = w.batch_id
+    where w.id = p_worker and w.stopped_at is null and w.lost_at is null and w.draining_at is null and b.paused_at is null;
+  if not found then
+    return null;
+  end if;
+  -- First looks that write nothing, so that an idle worker writes nothing.
+  v_inbox := exists (select from koyomi.inbox i where i.batch_id = v_batch.id);
+  for v_class in 0..2 loop
+    select s.due_at into v_due from koyomi.slice s
+      where s.batch_id = v_batch.id and s.priority = v_class and s.lease is null and s.lane is null and s.suspect = 0 and s.due_at <= v_now
+        and (s.due_at, s.id) >= (case when v_class = p_mark_class then p_mark_due else '-infinity' end, p_mark_id)
+      order by s.due_at, s.id limit 1;
+    if found and (v_best is null or v_due < v_best_due) then
+      v_best := v_class;
+      v_best_due := v_due;
+      v_single := false;
+    end if;
+    if v_inbox and v_batch.lanes = 0 then
+      select i.due_at into v_due from koyomi.inbox i
+        where i.batch_id = v_batch.id and i.priority = v_class and i.due_at <= v_now order by i.due_at, i.id limit 1;
+      if found and (v_best is null or v_due < v_best_due) then
+        v_best := v_class;
+        v_best_due := v_due;
+        v_single := true;
+      end if;
+    end if;
+    exit when v_best is not null and not p_oldest;
+  end loop;
+  if v_best is null and v_batch.lanes > 0 then
+    if v_inbox and pg_try_advisory_xact_lock(hashtext('koyomi.lanes'), v_batch.id) then
+      perform koyomi.fill_lanes(v_batch.id);
+    end if;
+    v_lanes := exists (select from koyomi.lane l
+                       where l.batch_id = v_batch.id and l.lease is null and l.stopped_at is null and l.due_at <= v_now);
+  end if;
+  if v_best is null and p_alone then
+    v_suspect := exists (select from koyomi.slice s
+                         where s.batch_id = v_batch.id and s.suspect > 0 and s.lease is null and s.lane is null and s.due_at <= v_now);
+  end if;
+  if v_best is null and not v_lanes and not v_suspect then
+    return null;
+  end if;
+  -- Who is being declared lost at this moment must lease nothing: nobody would ever free it.
+  if p_alone and v_best is null then
+    perform from koyomi.worker w where w.id = p_worker and w.stopped_at is null and w.lost_at is null and w.draining_at is null for no key update;
+    v_alone := not exists (select from koyomi.slice s where s.batch_id = v_batch.id and s.worker_id = p_worker and s.lease is not null);
+  else
+    perform from koyomi.worker w where w.id = p_worker and w.stopped_at is null and w.lost_at is null and w.draining_at is null for share;
+  end if;
+  if not exists (select from koyomi.worker w where w.id = p_worker and w.stopped_at is null and w.lost_at is null and w.draining_at is null)
+     or exists (select from koyomi.slice s where s.batch_id = v_batch.id and s.suspect > 0 and s.worker_id = p_worker and s.alone) then
+    return null;  -- gone meanwhile, or another slot of this process works alone
+  end if;
+  if v_batch.max_concurrent is not null and koyomi.at_limit(v_batch.id, v_batch.max_concurrent) then
+    v_leased.wait := interval '100 milliseconds';
+    return v_leased;
+  end if;
+  if v_batch.rate_jobs is not null then
+    select p.permitted, p.permitted_until, p.wait into v_permitted, v_until, v_leased.wait
+      from koyomi.permit(v_batch.id, greatest(1, least(500, v_batch.rate_jobs / 20))) as p;
+    if v_permitted = 0 then
+      return v_leased;
+    end if;
+  end if;
+  if v_single then
+    v_slice := koyomi.take_single(v_batch.id, p_worker, p_lease, v_best);
+  elsif v_best is not null then
+    with choice as materialized (
+      select s.id from koyomi.slice s
+        where s.batch_id = v_batch.id and s.priority = v_best and s.lease is null and s.lane is null and s.suspect = 0 and s.due_at <= v_now
+          and (s.due_at, s.id) >= (case when v_best = p_mark_class then p_mark_due else '-infinity' end, p_mark_id)
+        order by s.due_at, s.id limit 1
+        for update skip locked)
+    update koyomi.slice s set lease = p_lease, worker_id = p_worker, leased_at = v_now, alone = false
+      from choice where s.id = choice.id
+      returning s.* into v_slice;
+  elsif v_lanes then
+    v_slice := koyomi.lease_lane(v_batch, p_worker, p_lease, v_alone);
+  end if;
+  if v_slice.id is null and v_suspect and v_alone then
+    with choice as materialized (
+      select s.id from koyomi.slice s
+        where s.batch_id = v_batch.id and s.suspect > 0 and s.lease is null and s.lane is null and s.due_at <= v_now
+        order by s.id limit 1
+        for update skip locked)
+    update koyomi.slice s set lease = p_lease, worker_id = p_worker, leased_at = v_now, alone = true
+      from choice where s.id = choice.id
+      returning s.* into v_slice;
+  end if;
+  if v_slice.id is null then
+    return null;
+  end if;
+  v_leased := koyomi.leased_of(v_slice, p_needed, p_values);
+  v_leased.permitted := v_permitted;
+  v_leased.permitted_until := v_until;
+  return v_leased;
+end $$;
+comment on function koyomi.lease is 'Leases one slice to a worker: the best class first, or (p_oldest) what waited longest; of one class only from the mark on, a hint by which dead rows are left out. p_alone: the process holds nothing, and may take jobs that others died of.';
+
+-- Changes of a lease by its owner ------------------------------------------------------------------------------
+
+create function koyomi.split(p_lease bigint, p_pieces int) returns int
+  language plpgsql as $$
+declare
+  v_slice koyomi.slice;
+  v_keep int;
+begin
+  perform from koyomi.run r join koyomi.slice s on s.run_id = r.id where s.lease = p_lease and r.state = 'Running' for share of r;
+  if not found then
+    return null;
+  end if;
+  select * into v_slice from koyomi.slice where lease = p_lease for update;
+  if not found then
+    return null;
+  end if;
+  v_keep := ceil((v_slice.stop - v_slice.position)::numeric / p_pieces);
+  if v_slice.lane is not null or v_slice.suspect > 0 or v_slice.position + v_keep >= v_slice.stop then
+    return v_slice.stop;
+  end if;
+  insert into koyomi.slice (batch_id, run_id, chunk_id, attempt, prior, ordinals, started, position, stop, due_at, priority, uniq)
+    select v_slice.batch_id, v_slice.run_id, v_slice.chunk_id, v_slice.attempt, v_slice.prior, v_slice.ordinals, at, at,
+           least(at + v_keep, v_slice.stop), v_slice.due_at, v_slice.priority, v_slice.uniq
+    from generate_series(v_slice.position + v_keep, v_slice.stop - 1, v_keep) as at;
+  update koyomi.slice set stop = position + v_keep where id = v_slice.id;
+  perform koyomi.wake(v_slice.batch_id);
+  return v_slice.position + v_keep;
+end $$;
+comment on function koyomi.split is 'Only for the owner of the lease: keeps one of so many pieces of the rest and gives back the others. Returns the new stop; null: the lease is lost.';
+
+create function koyomi.better_work(p_slice bigint) returns boolean
+  language sql stable as $$
+  select b.paused_at is not null
+      or exists (select from koyomi.slice o
+                 where o.batch_id = s.batch_id and o.lease is null and o.lane is null and o.suspect = 0 and o.due_at <= koyomi.now()
+                   and (o.priority < s.priority or o.priority = s.priority and o.due_at < s.due_at))
+      or exists (select from koyomi.inbox i
+                 where i.batch_id = s.batch_id and b.lanes = 0 and i.due_at <= koyomi.now()
+                   and (i.priority < s.priority or i.priority = s.priority and i.due_at < s.due_at))
+      or s.lane is not null
+         and exists (select from koyomi.lane l
+                     where l.batch_id = s.batch_id and l.lease is null and l.stopped_at is null and l.due_at <= koyomi.now())
+  from koyomi.slice s join koyomi.batch b on b.id = s.batch_id
+  where s.id = p_slice
+$$;
+comment on function koyomi.better_work is 'Whether the owner of this slice should give the rest back: the batch is paused, or something better or older waits.';
+
+create or replace function koyomi.give_back(p_lease bigint) returns bigint
+  language plpgsql as $$
+declare
+  v_slice koyomi.slice;
+begin
+  select * into v_slice from koyomi.slice where lease = p_lease for update;
+  if found then
+    perform koyomi.log_work(v_slice);
+    update koyomi.slice set lease = null, worker_id = null, leased_at = null, alone = false, started = position where id = v_slice.id;
+  end if;
+  perform koyomi.leave_lane(p_lease);
+  return v_slice.run_id;
+end $$;
+
+create function koyomi.finish(p_run bigint) returns void
+  language plpgsql as $$
+begin
+  if exists (select from koyomi.failure f where f.run_id = p_run and not f.cut) then
+    perform koyomi.cut_retries(p_run, 'infinity');
+  end if;
+  if not koyomi.has_slices(p_run) then
+    perform koyomi.close_run(p_run);
+  end if;
+end $$;
+comment on function koyomi.finish is 'After the end of a slice: makes the retries of its run, and closes the run when nothing of it is left.';
+
+create function koyomi.has_slices(p_run bigint) returns boolean
+  language sql stable
+  -- From the end: dead rows of slices that are done lie at the beginning.
+  return exists (select from (select s.id from koyomi.slice s where s.run_id = p_run order by s.id desc limit 1) as last);
+
+create function koyomi.next_due_in(p_batch int) returns interval
+  language sql stable as $$
+  select greatest(interval '0', least(
+    (select min(head.due_at) from generate_series(0, 2) as class
+       cross join lateral (select s.due_at from koyomi.slice s
+                           where s.batch_id = p_batch and s.priority = class and s.lease is null and s.lane is null and s.suspect = 0
+                           order by s.due_at, s.id limit 1) as head),
+    (select min(s.due_at) from koyomi.slice s where s.batch_id = p_batch and s.suspect > 0 and s.lease is null),
+    (select min(head.due_at) from generate_series(0, 2) as class
+       cross join lateral (select i.due_at from koyomi.inbox i where i.batch_id = p_batch and i.priority = class order by i.due_at, i.id limit 1) as head),
+    (select min(l.due_at) from koyomi.lane l where l.batch_id = p_batch and l.lease is null and l.stopped_at is null)) - koyomi.now())
+$$;
+comment on function koyomi.next_due_in is 'Time until something of the batch that nobody holds is due; null: there is nothing.';

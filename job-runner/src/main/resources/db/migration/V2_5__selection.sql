@@ -1,0 +1,100 @@
+-- Selections: what a trigger wrote becomes visible, all of it or nothing.
+
+create or replace function koyomi.dispatch(p_run bigint, p_token bigint, p_selected bigint, p_duplicates bigint, p_fail_when_empty boolean) returns void
+  language plpgsql as $$
+declare
+  v_run koyomi.run;
+  v_batch koyomi.batch;
+  v_size int;
+begin
+  select * into v_run from koyomi.run where id = p_run and state = 'Selecting' and selector_token = p_token for no key update;
+  if not found then
+    raise exception 'the selection of run % was taken over or cancelled', p_run using errcode = 'KY003';
+  end if;
+  select * into v_batch from koyomi.batch where id = v_run.batch_id;
+  if v_batch.lanes > 0 then
+    -- Places in the lanes are given in the order of the commits. What was enqueued before goes first.
+    perform pg_advisory_xact_lock(hashtext('koyomi.lanes'), v_batch.id);
+    perform koyomi.fill_lanes(v_batch.id);
+    insert into koyomi.slice (batch_id, run_id, chunk_id, stop, due_at, lane)
+      select v_run.batch_id, p_run, c.id, c.size, koyomi.now(), c.lane
+      from koyomi.chunk c where c.run_id = p_run and c.selector_token = p_token order by c.id;
+    perform koyomi.ready_lanes(v_batch.id);
+  else
+    v_size := koyomi.slice_size(v_batch.id);
+    insert into koyomi.slice (batch_id, run_id, chunk_id, started, position, stop, due_at, priority)
+      select v_run.batch_id, p_run, c.id, at, at, least(at + v_size, c.size), koyomi.now(), v_batch.priority
+      from koyomi.chunk c cross join lateral generate_series(0, c.size - 1, v_size) as at
+      where c.run_id = p_run and c.selector_token = p_token
+      order by c.id, at;
+  end if;
+  -- Of a run that selects a second time, what it selected before counts on.
+  update koyomi.run
+    set state = case when p_selected > 0 or selected > 0 then 'Running' when p_fail_when_empty then 'Failed' else 'Succeeded' end,
+        reason = case when p_selected = 0 and selected is null then 'NoTargets' end,
+        message = case when p_selected = 0 and selected is null then 'the trigger selected no target' end,
+        selector_token = null, selector_id = null,
+        selected = coalesce(selected, 0) + p_selected, duplicates = coalesce(duplicates, 0) + p_duplicates,
+        dispatched_at = coalesce(dispatched_at, koyomi.now()),
+        ended_at = case when p_selected = 0 and coalesce(selected, 0) = 0 then koyomi.now() end
+    where id = p_run;
+  perform koyomi.retire_old_workers(v_batch.id);
+  perform koyomi.wake(v_batch.id);
+end $$;
+
+create or replace function koyomi.fail_selection(p_run bigint, p_token bigint, p_reason text, p_message text) returns boolean
+  language plpgsql as $$
+begin
+  update koyomi.run
+    set state = case when selected is null then 'Failed' else 'Running' end,
+        reason = case when selected is null then p_reason end,
+        message = p_message, selector_token = null, selector_id = null,
+        ended_at = case when selected is null then koyomi.now() end
+    where id = p_run and state = 'Selecting' and selector_token = p_token;
+  if not found then
+    return false;
+  end if;
+  delete from koyomi.chunk where run_id = p_run and selector_token = p_token;
+  perform koyomi.finish(p_run);
+  return true;
+end $$;
+comment on function koyomi.fail_selection is 'Ends the selection; a run that had selected before goes on with what it has.';
+
+create function koyomi.select_again(p_run bigint, p_selector bigint, p_token bigint, p_revision text, p_timeout interval) returns boolean
+  language plpgsql as $$
+declare
+  v_run koyomi.run;
+begin
+  select * into v_run from koyomi.run where id = p_run for no key update;
+  if v_run.open_until is not null then
+    raise exception 'run % is that of the jobs enqueued on %: there is no trigger that could select them again', p_run, v_run.logical_date using errcode = 'KY004';
+  end if;
+  if v_run.state = 'Selecting' then
+    raise exception 'run % is being selected at this moment', p_run using errcode = 'KY004';
+  end if;
+  begin
+    update koyomi.run
+      set state = 'Selecting', reason = null, message = null, ended_at = null, attempt = attempt + 1, revision = p_revision,
+          selector_token = p_token, selector_id = p_selector, select_timeout = p_timeout, selecting_since = koyomi.now()
+      where id = p_run;
+  exception when unique_violation then
+    raise exception 'another run of this batch is open: select for run % again when it is over', p_run using errcode = 'KY004';
+  end;
+  return true;
+end $$;
+comment on function koyomi.select_again is 'Opens a run for one more selection, at a person''s request; dispatch() adds to what it has.';
+
+create function koyomi.settled_keys(p_run bigint) returns table (key text)
+  language sql stable as $$
+  -- All keys of the run but those of jobs that ended without success and wait for nothing.
+  with unworked as (
+    select w.chunk_id, unnest(coalesce(w.ordinals, array(select generate_series(w.first, w.stop - 1)))) as ordinal
+      from koyomi.work w where w.run_id = p_run and w.kind in ('Cancelled', 'Expired') and w.chunk_id is not null),
+  gone as (
+    select chunk_id, ordinal from unworked
+    union select d.chunk_id, d.ordinal from koyomi.dead d where d.run_id = p_run)
+  select k.key from koyomi.chunk c cross join lateral unnest(c.keys) with ordinality as k(key, n)
+    where c.run_id = p_run and c.selector_token <> coalesce((select selector_token from koyomi.run where id = p_run), 0)
+      and not exists (select from gone g where g.chunk_id = c.id and g.ordinal = k.n - 1)
+$$;
+comment on function koyomi.settled_keys is 'Targets of a run that succeeded, found nothing to do, or are still queued: what a redispatch leaves out.';

@@ -1,0 +1,275 @@
+-- What people ask for. Each is one transaction and returns how many jobs it touched: rolled back, it is its own dry run.
+
+create function koyomi.retry_dead(p_run bigint, p_keys text[], p_error text) returns int
+  language plpgsql as $$
+declare
+  v_run koyomi.run;
+  v_in_place int;
+  v_jobs int;
+begin
+  select * into v_run from koyomi.run where id = p_run for no key update;
+  if v_run.state = 'Cancelled' then
+    raise exception 'run % was cancelled: its jobs cannot be retried', p_run using errcode = 'KY004';
+  end if;
+  if not exists (select from koyomi.dead where run_id = p_run and discarded_at is null
+                   and (p_keys is null or key = any (p_keys)) and (p_error is null or error_class = p_error)) then
+    return 0;
+  end if;
+  begin
+    update koyomi.run set state = 'Running', reason = null, message = null, ended_at = null
+      where id = p_run and state in ('PartiallyFailed', 'Failed');
+  exception when unique_violation then
+    raise exception 'another run of this batch is open: retry the jobs of run % when it is over', p_run using errcode = 'KY004';
+  end;
+  -- A job that stopped its lane is still at the lane's head, and goes first.
+  with freed as (
+    update koyomi.lane l set stopped_at = null, stopped_chunk = null, stopped_ordinal = null, due_at = koyomi.now()
+      from koyomi.dead d
+      where l.batch_id = v_run.batch_id and d.chunk_id = l.stopped_chunk and d.ordinal = l.stopped_ordinal and d.run_id = p_run
+        and (p_keys is null or d.key = any (p_keys)) and (p_error is null or d.error_class = p_error)
+      returning d.chunk_id, d.ordinal),
+  taken as (
+    delete from koyomi.dead d using freed f where d.chunk_id = f.chunk_id and d.ordinal = f.ordinal returning d.ordinal)
+  select count(*) into v_in_place from taken;
+  with taken as (
+    delete from koyomi.dead where run_id = p_run and discarded_at is null
+        and (p_keys is null or key = any (p_keys)) and (p_error is null or error_class = p_error)
+      returning chunk_id, ordinal, attempt),
+  made as (
+    insert into koyomi.slice (batch_id, run_id, chunk_id, attempt, prior, ordinals, stop, due_at, priority, uniq)
+      select v_run.batch_id, p_run, t.chunk_id, t.attempt + 1, t.attempt, array_agg(t.ordinal order by t.ordinal), count(*), koyomi.now(),
+             (select b.priority from koyomi.batch b where b.id = v_run.batch_id), false
+      from taken t group by t.chunk_id, t.attempt
+      returning stop)
+  select v_in_place + coalesce(sum(stop), 0) into v_jobs from made;
+  perform koyomi.wake(v_run.batch_id);
+  return v_jobs;
+end $$;
+comment on function koyomi.retry_dead is 'Gives jobs that need attention a new set of attempts. Of an ordered batch they are worked out of order, but for those that stopped their lane.';
+
+create or replace function koyomi.redrive(p_run bigint, p_keys text[] default null) returns int
+  language sql as $$ select koyomi.retry_dead(p_run, p_keys, null) $$;
+comment on function koyomi.redrive is 'For release 0.1.0.';
+
+create function koyomi.pass_stopped(p_batch int, p_lane int) returns void
+  language plpgsql as $$
+declare
+  v_lane koyomi.lane;
+  v_slice koyomi.slice;
+begin
+  select * into v_lane from koyomi.lane where batch_id = p_batch and lane = p_lane and stopped_at is not null for update;
+  if not found then
+    return;
+  end if;
+  update koyomi.lane set stopped_at = null, stopped_chunk = null, stopped_ordinal = null, due_at = koyomi.now() where batch_id = p_batch and lane = p_lane;
+  select * into v_slice from koyomi.head_of_lane(p_batch, p_lane);
+  if v_slice.chunk_id is distinct from v_lane.stopped_chunk
+     or coalesce(v_slice.ordinals[v_slice.position + 1], v_slice.position) is distinct from v_lane.stopped_ordinal then
+    return;  -- it was cancelled meanwhile
+  end if;
+  update koyomi.failure set held = false
+    where chunk_id = v_lane.stopped_chunk and ordinal = v_lane.stopped_ordinal and attempt = v_slice.prior;
+  v_slice.started := v_slice.position;
+  v_slice.position := v_slice.position + 1;
+  perform koyomi.log_work(v_slice);
+  if v_slice.uniq then
+    perform koyomi.forget_unique(v_slice, v_slice.started, v_slice.position);
+  end if;
+  delete from koyomi.slice where id = v_slice.id and v_slice.position = stop;
+  if not found then
+    update koyomi.slice set started = v_slice.position, position = v_slice.position, attempt = 1, prior = 0, lost = 0, suspect = greatest(0, suspect - 1)
+      where id = v_slice.id;
+  end if;
+end $$;
+
+create function koyomi.resume_lanes(p_batch int, p_keys text[]) returns int
+  language plpgsql as $$
+declare
+  v_lane koyomi.lane;
+  v_run bigint;
+  v_lanes int := 0;
+begin
+  for v_lane in
+    select l.* from koyomi.lane l join koyomi.dead d on d.chunk_id = l.stopped_chunk and d.ordinal = l.stopped_ordinal
+      where l.batch_id = p_batch and (p_keys is null or d.key = any (p_keys)) order by l.lane
+  loop
+    perform koyomi.pass_stopped(p_batch, v_lane.lane);
+    select c.run_id into v_run from koyomi.chunk c where c.id = v_lane.stopped_chunk;
+    perform koyomi.finish(v_run);
+    v_lanes := v_lanes + 1;
+  end loop;
+  perform koyomi.wake(p_batch);
+  return v_lanes;
+end $$;
+comment on function koyomi.resume_lanes is 'Lets lanes that a dead job stopped go on without it; the job still needs attention. p_keys: of the jobs that stopped them; null: all.';
+
+create function koyomi.discard_dead(p_run bigint, p_keys text[], p_error text, p_by text, p_reason text) returns int
+  language plpgsql as $$
+declare
+  v_batch int;
+  v_jobs int;
+begin
+  select batch_id into v_batch from koyomi.run where id = p_run for no key update;
+  with gone as (
+    update koyomi.dead set discarded_at = koyomi.now(), discarded_by = p_by, discard_reason = p_reason
+      where run_id = p_run and discarded_at is null
+        and (p_keys is null or key = any (p_keys)) and (p_error is null or error_class = p_error)
+      returning chunk_id, ordinal),
+  passed as (
+    select koyomi.pass_stopped(v_batch, l.lane) from gone g join koyomi.lane l on l.batch_id = v_batch and l.stopped_chunk = g.chunk_id and l.stopped_ordinal = g.ordinal)
+  select (select count(*) from gone) + 0 * (select count(*) from passed) into v_jobs;
+  perform koyomi.finish(p_run);
+  perform koyomi.wake(v_batch);
+  return v_jobs;
+end $$;
+comment on function koyomi.discard_dead is 'Sets jobs aside for good: they need no attention any more, and stay in the history with the reason.';
+
+create or replace function koyomi.cancel_run(p_run bigint, p_reason text) returns boolean
+  language plpgsql as $$
+declare
+  v_slice koyomi.slice;
+begin
+  -- The state first, then the slices: from here on no Unit of this run can commit.
+  update koyomi.run
+    set state = 'Cancelled', reason = 'Cancelled', message = p_reason, selector_token = null, selector_id = null, ended_at = koyomi.now()
+    where id = p_run and state in ('Selecting', 'Running');
+  if not found then
+    return false;
+  end if;
+  for v_slice in delete from koyomi.slice where run_id = p_run returning * loop
+    perform koyomi.log_unworked(v_slice, 'Cancelled');
+  end loop;
+  perform koyomi.cancel_retries(p_run, null);
+  return true;
+end $$;
+
+create function koyomi.cancel_retries(p_run bigint, p_keys text[]) returns int
+  language sql as $$
+  with cut as (
+    update koyomi.failure f set cut = true
+      from koyomi.chunk c
+      where f.run_id = p_run and not f.cut and c.id = f.chunk_id and (p_keys is null or c.keys[f.ordinal + 1] = any (p_keys))
+      returning f.chunk_id, f.ordinal, f.attempt, c.keys[f.ordinal + 1] as key, c.ids[f.ordinal + 1] as job_id),
+  freed as (
+    delete from koyomi.unique_job u using cut
+      where u.batch_id = (select r.batch_id from koyomi.run r where r.id = p_run) and u.key = cut.key and u.job_id = cut.job_id and u.scope = 'Unfinished'),
+  logged as (
+    insert into koyomi.work (run_id, chunk_id, attempt, kind, ordinals, succeeded, skipped, cancelled, ended_at)
+      select p_run, chunk_id, attempt, 'Cancelled', array_agg(ordinal order by ordinal), 0, 0, count(*), koyomi.now() from cut group by chunk_id, attempt
+      returning cancelled)
+  select coalesce(sum(cancelled), 0)::int from logged
+$$;
+
+create function koyomi.cancel_slice_jobs(p_slice koyomi.slice, p_keys text[], p_ids bigint[]) returns int
+  language plpgsql as $$
+declare
+  v_rest int[];
+  v_gone int[];
+  v_whole koyomi.slice := p_slice;
+begin
+  select array_agg(o order by at) filter (where not hit), array_agg(o order by at) filter (where hit) into v_rest, v_gone
+    from (select at, coalesce(p_slice.ordinals[at + 1], at) as o,
+                 c.keys[coalesce(p_slice.ordinals[at + 1], at) + 1] = any (p_keys)
+                   or coalesce(c.ids[coalesce(p_slice.ordinals[at + 1], at) + 1] = any (p_ids), false) as hit
+          from koyomi.chunk c cross join generate_series(p_slice.position, p_slice.stop - 1) as at
+          where c.id = p_slice.chunk_id) as jobs;
+  if v_gone is null then
+    return 0;
+  end if;
+  perform koyomi.log_work(p_slice);
+  -- The lease ends too: what its owner has in hand may be one of these jobs, and must not commit.
+  v_whole.ordinals := v_gone;
+  v_whole.started := 0;
+  v_whole.position := 0;
+  v_whole.stop := cardinality(v_gone);
+  perform koyomi.log_unworked(v_whole, 'Cancelled');
+  if v_rest is null then
+    delete from koyomi.slice where id = p_slice.id;
+  else
+    update koyomi.slice
+      set ordinals = v_rest, started = 0, position = 0, stop = cardinality(v_rest), lease = null, worker_id = null, leased_at = null,
+          alone = false, suspect = least(suspect, cardinality(v_rest)), attempt = case when lane is null then attempt else 1 end
+      where id = p_slice.id;
+  end if;
+  return cardinality(v_gone);
+end $$;
+
+create function koyomi.cancel_jobs(p_batch int, p_run bigint, p_keys text[], p_ids bigint[]) returns int
+  language plpgsql as $$
+declare
+  v_run bigint;
+  v_slice koyomi.slice;
+  v_jobs int := 0;
+  v_more int;
+begin
+  for v_run in
+    select r.id from koyomi.run r
+      where r.batch_id = p_batch and r.state in ('Selecting', 'Running') and (p_run is null or r.id = p_run)
+      order by r.id for no key update
+  loop
+    for v_slice in
+      select s.* from koyomi.slice s join koyomi.chunk c on c.id = s.chunk_id
+        where s.run_id = v_run and (c.keys && p_keys or c.ids && p_ids)
+        order by s.id for update of s
+    loop
+      v_jobs := v_jobs + koyomi.cancel_slice_jobs(v_slice, p_keys, p_ids);
+    end loop;
+    if cardinality(p_keys) > 0 then
+      v_jobs := v_jobs + koyomi.cancel_retries(v_run, p_keys);
+    end if;
+    perform koyomi.finish(v_run);
+  end loop;
+  if p_run is null then
+    with hit as (
+      select i.* from koyomi.inbox i where i.batch_id = p_batch and (i.keys && p_keys or i.ids && p_ids) for update),
+    gone as (
+      delete from koyomi.inbox i using hit where i.id = hit.id),
+    jobs as (
+      select hit.*, k.key, k.job_id, hit.jobs -> (k.n - 1)::int as job, k.n, k.key = any (p_keys) or k.job_id = any (p_ids) as cancelled
+      from hit cross join lateral unnest(hit.keys, hit.ids) with ordinality as k(key, job_id, n)),
+    freed as (
+      delete from koyomi.unique_job u using jobs j
+        where j.cancelled and u.batch_id = p_batch and u.key = j.key and u.job_id = j.job_id and u.scope <> 'Period'),
+    kept as (
+      insert into koyomi.inbox (id, batch_id, priority, due_at, expires_at, uniq, ids, keys, jobs, bytes, enqueued_at)
+        select min(j.job_id), p_batch, min(j.priority), min(j.due_at), min(j.expires_at), bool_or(j.uniq), array_agg(j.job_id order by j.n), array_agg(j.key order by j.n),
+               jsonb_agg(j.job order by j.n), min(j.bytes), min(j.enqueued_at)
+        from jobs j where not j.cancelled group by j.id)
+    select count(*) into v_more from jobs where cancelled;
+    v_jobs := v_jobs + v_more;
+  end if;
+  return v_jobs;
+end $$;
+comment on function koyomi.cancel_jobs is 'Cancels unfinished jobs by key or by number, also running ones: their Unit cannot commit any more.';
+
+create function koyomi.clear(p_batch int, p_run bigint) returns bigint
+  language plpgsql as $$
+declare
+  v_run bigint;
+  v_slice koyomi.slice;
+  v_jobs bigint := 0;
+  v_more bigint;
+begin
+  for v_run in
+    select r.id from koyomi.run r where r.batch_id = p_batch and r.state = 'Running' and (p_run is null or r.id = p_run) order by r.id for no key update
+  loop
+    for v_slice in delete from koyomi.slice where run_id = v_run and lease is null returning * loop
+      v_jobs := v_jobs + koyomi.log_unworked(v_slice, 'Cancelled');
+    end loop;
+    v_jobs := v_jobs + koyomi.cancel_retries(v_run, null);
+    -- A lane that a dead job had stopped has nothing to wait for any more.
+    update koyomi.lane l set stopped_at = null, stopped_chunk = null, stopped_ordinal = null, due_at = koyomi.now()
+      from koyomi.chunk c where l.batch_id = p_batch and c.id = l.stopped_chunk and c.run_id = v_run;
+    perform koyomi.finish(v_run);
+  end loop;
+  if p_run is null then
+    with gone as (
+      delete from koyomi.inbox i where i.batch_id = p_batch returning i.keys, i.ids),
+    freed as (
+      delete from koyomi.unique_job u using gone g where u.batch_id = p_batch and u.key = any (g.keys) and u.job_id = any (g.ids) and u.scope <> 'Period')
+    select coalesce(sum(cardinality(keys)), 0) into v_more from gone;
+    v_jobs := v_jobs + v_more;
+  end if;
+  return v_jobs;
+end $$;
+comment on function koyomi.clear is 'Cancels the waiting jobs of a batch or of one run; those in the hands of a worker go on.';

@@ -1,0 +1,200 @@
+-- Upkeep: beat, lost workers, what they held, due retries, closing, abandoned selections, pruning.
+
+create or replace function koyomi.cut_retries(p_run bigint, p_until timestamptz) returns int
+  language plpgsql as $$
+declare
+  v_slices int;
+begin
+  perform from koyomi.run where id = p_run and state = 'Running' for share;
+  if not found then
+    return 0;
+  end if;
+  -- UPDATE … RETURNING, never SELECT and then INSERT: two who cut at once would make two slices of one failure.
+  with due as (
+    update koyomi.failure set cut = true
+      where run_id = p_run and not cut and retry_at <= p_until
+      returning chunk_id, ordinal, attempt, prior, retry_at)
+  insert into koyomi.slice (batch_id, run_id, chunk_id, attempt, prior, ordinals, stop, due_at, priority, uniq)
+    select b.id, p_run, d.chunk_id, d.attempt + 1, d.prior, array_agg(d.ordinal order by d.ordinal), count(*), max(d.retry_at), b.priority,
+           c.ids is not null
+    from due d
+      join koyomi.chunk c on c.id = d.chunk_id
+      join koyomi.run r on r.id = p_run
+      join koyomi.batch b on b.id = r.batch_id
+    group by b.id, d.chunk_id, c.ids is not null, d.attempt, d.prior, date_trunc('second', d.retry_at);
+  get diagnostics v_slices = row_count;
+  return v_slices;
+end $$;
+
+create or replace function koyomi.close_run(p_run bigint) returns boolean
+  language plpgsql as $$
+declare
+  v_dead bigint;
+begin
+  if koyomi.has_slices(p_run) then
+    return false;  -- cheap and unlocked; who ends the last slice comes here after its commit
+  end if;
+  -- Two statements: the second one's snapshot is taken after the lock, so it sees all that committed before.
+  perform from koyomi.run where id = p_run and state = 'Running' and (open_until is null or open_until <= koyomi.now()) for no key update;
+  if not found then
+    return false;
+  end if;
+  select count(*) into v_dead from koyomi.dead d where d.run_id = p_run and d.discarded_at is null;
+  update koyomi.run r
+    set state = case when v_dead = 0 then 'Succeeded'
+                     when exists (select from koyomi.work w where w.run_id = p_run and w.succeeded + w.skipped > 0) then 'PartiallyFailed'
+                     else 'Failed' end,
+        reason = case when v_dead > 0 then 'JobsNeedAttention' end,
+        message = case when v_dead > 0 then v_dead || case v_dead when 1 then ' job needs attention' else ' jobs need attention' end end,
+        selected = coalesce(r.selected, (select sum(c.size) from koyomi.chunk c where c.run_id = p_run), 0)
+                     + case when r.open_until is null then 0
+                            else coalesce((select sum(w.cancelled) from koyomi.work w where w.run_id = p_run and w.chunk_id is null), 0) end,
+        ended_at = koyomi.now()
+    where r.id = p_run and r.state = 'Running'
+      and not exists (select from koyomi.slice s where s.run_id = p_run)
+      and not exists (select from koyomi.failure f where f.run_id = p_run and not f.cut);
+  return found;
+end $$;
+
+create function koyomi.free(p_slice koyomi.slice, p_crashed boolean) returns void
+  language plpgsql as $$
+declare
+  v_batch koyomi.batch;
+  v_slice koyomi.slice := p_slice;
+begin
+  select * into v_batch from koyomi.batch where id = p_slice.batch_id;
+  if p_crashed and p_slice.alone then
+    v_slice.lost := p_slice.lost + 1;
+    v_slice.suspect := greatest(1, p_slice.suspect);
+  elsif p_crashed then
+    v_slice.suspect := greatest(p_slice.suspect, least(v_batch.commit_jobs, p_slice.stop - p_slice.position));
+  end if;
+  if v_slice.lost >= v_batch.on_lost then
+    perform koyomi.record_failure(p_slice, 'WorkerLost',
+        'the worker that ran this job, and nothing else, ended without a word ' || v_slice.lost || ' times: out of memory, perhaps', 'Dead', null);
+    if not exists (select from koyomi.slice s where s.id = p_slice.id and s.lease is null) then
+      -- Past it, as its worker would have done.
+      perform koyomi.advance(p_slice.id, p_slice.lease, p_slice.position, 1, null);
+      select * into v_slice from koyomi.slice s where s.id = p_slice.id for update;
+      if found then
+        perform koyomi.free(v_slice, false);
+      end if;
+    end if;
+    return;
+  end if;
+  perform koyomi.log_work(p_slice);
+  update koyomi.slice
+    set lease = null, worker_id = null, leased_at = null, alone = false, started = position, suspect = v_slice.suspect, lost = v_slice.lost
+    where id = p_slice.id;
+end $$;
+comment on function koyomi.free is 'Frees a slice whose worker is gone. Jobs that may be the reason are worked alone from now on; one that was alone too often is dead.';
+
+create function koyomi.prune(p_rows int) returns int
+  language plpgsql as $$
+declare
+  v_run bigint;
+  v_left int := p_rows;
+  v_rows int;
+begin
+  for v_run in
+    select r.id from koyomi.run r join koyomi.batch b on b.id = r.batch_id
+      where r.ended_at <= koyomi.now() - make_interval(days => b.keep_days)
+      order by r.id limit 20
+      for no key update of r skip locked
+  loop
+    -- The run's own row goes last, when nothing refers to it any more.
+    delete from koyomi.skipped where ctid = any (array(select ctid from koyomi.skipped where run_id = v_run limit v_left));
+    get diagnostics v_rows = row_count; v_left := v_left - v_rows;
+    delete from koyomi.failure where ctid = any (array(select ctid from koyomi.failure where run_id = v_run limit v_left));
+    get diagnostics v_rows = row_count; v_left := v_left - v_rows;
+    delete from koyomi.dead where ctid = any (array(select ctid from koyomi.dead where run_id = v_run limit v_left));
+    get diagnostics v_rows = row_count; v_left := v_left - v_rows;
+    delete from koyomi.work where ctid = any (array(select ctid from koyomi.work where run_id = v_run limit v_left));
+    get diagnostics v_rows = row_count; v_left := v_left - v_rows;
+    delete from koyomi.chunk where ctid = any (array(select ctid from koyomi.chunk where run_id = v_run limit v_left));
+    get diagnostics v_rows = row_count; v_left := v_left - v_rows;
+    exit when v_left <= 0;
+    delete from koyomi.run where id = v_run;
+    v_left := v_left - 1;
+    exit when v_left <= 0;
+  end loop;
+  delete from koyomi.worker w where w.id = any (array(
+    select w.id from koyomi.worker w
+      where coalesce(w.stopped_at, w.lost_at) <= koyomi.now() - interval '1 day'
+        and not exists (select from koyomi.run r where r.selector_id = w.id)
+        and not exists (select from koyomi.failure f where f.worker_id = w.id)
+        and not exists (select from koyomi.slice s where s.worker_id = w.id)
+      order by w.id limit 20));
+  return p_rows - v_left;
+end $$;
+comment on function koyomi.prune is 'Deletes at most so many rows of runs that ended longer ago than their batch''s spec.history.days.';
+
+create index skipped_run on koyomi.skipped (run_id);
+create index failure_run on koyomi.failure (run_id);
+create index failure_worker on koyomi.failure (worker_id);
+create index run_ended on koyomi.run (ended_at) where ended_at is not null;
+
+create or replace function koyomi.sweep() returns void
+  language plpgsql as $$
+declare
+  v_slice koyomi.slice;
+  v_run bigint;
+  v_lease bigint;
+begin
+  if not pg_try_advisory_xact_lock(hashtext('koyomi.sweep'), 0) then
+    return;
+  end if;
+  update koyomi.meta set beat = beat + 1, beat_at = koyomi.now()
+    where beat_at <= koyomi.now() - interval '5 seconds'
+      and (exists (select from koyomi.slice where lease is not null) or exists (select from koyomi.lane where lease is not null)
+           or exists (select from koyomi.run where state = 'Selecting'));
+  -- Nothing below waits for a row of the queue, so that this function can be part of no deadlock: what is locked now is done next time.
+  update koyomi.worker set lost_at = koyomi.now()
+    where id in (select w.id from koyomi.worker w, koyomi.meta m
+                 where w.stopped_at is null and w.lost_at is null and m.beat - w.beat_seen >= 6
+                 for no key update of w skip locked);
+  for v_slice in
+    select s.* from koyomi.slice s
+      join koyomi.run r on r.id = s.run_id
+      where s.lease is not null
+        and not exists (select from koyomi.worker w where w.id = s.worker_id and w.stopped_at is null and w.lost_at is null)
+      for update of s skip locked
+      for key share of r skip locked  -- which log_work would wait for
+  loop
+    perform koyomi.free(v_slice, exists (select from koyomi.worker w where w.id = v_slice.worker_id and w.lost_at is not null and w.draining_at is null));
+  end loop;
+  for v_lease in
+    select l.lease from koyomi.lane l
+      where l.lease is not null
+        and not exists (select from koyomi.worker w where w.id = l.worker_id and w.stopped_at is null and w.lost_at is null)
+        and not exists (select from koyomi.slice s where s.lease = l.lease)
+      for update skip locked
+  loop
+    perform koyomi.leave_lane(v_lease);
+  end loop;
+  for v_run in
+    select r.id from koyomi.run r
+      where r.state = 'Running'
+        and (exists (select from koyomi.failure f where f.run_id = r.id and not f.cut and f.retry_at <= koyomi.now())
+             or not koyomi.has_slices(r.id) and (r.open_until is null or r.open_until <= koyomi.now()))
+      for no key update of r skip locked
+  loop
+    perform koyomi.cut_retries(v_run, koyomi.now());
+    perform koyomi.close_run(v_run);
+  end loop;
+  for v_run in
+    select r.id from koyomi.run r
+      where r.state = 'Selecting' and r.selecting_since <= koyomi.now() - 2 * r.select_timeout
+        and not exists (select from koyomi.worker w where w.id = r.selector_id and w.stopped_at is null and w.lost_at is null)
+      for no key update of r skip locked
+  loop
+    perform koyomi.fail_selection(r.id, r.selector_token, 'SelectionAbandoned',
+        coalesce('the selection was given up; its last problem: ' || r.message, 'the trigger that selected went away and none came after it'))
+      from koyomi.run r where r.id = v_run;
+  end loop;
+  delete from koyomi.unique_job u
+    where (u.batch_id, u.key) in (select o.batch_id, o.key from koyomi.unique_job o where o.until <= koyomi.now() limit 1000 for update skip locked);
+  if exists (select from koyomi.run r join koyomi.batch b on b.id = r.batch_id where r.ended_at <= koyomi.now() - make_interval(days => b.keep_days)) then
+    perform koyomi.prune(5000);
+  end if;
+end $$;
