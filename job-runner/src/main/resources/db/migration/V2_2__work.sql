@@ -219,6 +219,17 @@ begin
 end $$;
 comment on function koyomi.fail is 'Records a failed attempt; without p_retry_after the job needs a person (p_kind Dead or Parked). In a lane whose job stays, the lease is over; else the cursor moves past the job. Returns the job''s key.';
 
+create function koyomi.park(p_slice bigint, p_lease bigint, p_position int, p_needed text[]) returns text
+  language sql as $$
+  select koyomi.fail(s.id, p_lease, p_position, 'PayloadMisfit',
+      'spec.unit.sql uses :' || array_to_string(array(
+        select name from unnest(p_needed) as name
+        where coalesce(s.ordinals[p_position + 1], p_position) = any (koyomi.lacking(s.chunk_id, array[name]))), ', :')
+      || ', but this job''s payload has no column of that name', 'Parked', null)
+  from koyomi.slice s where s.id = p_slice
+$$;
+comment on function koyomi.park is 'Sets aside the job at the cursor, whose payload lacks what the Unit needs: no attempt can succeed.';
+
 create or replace function koyomi.fail_job(p_slice bigint, p_lease bigint, p_position int, p_error_class text, p_message text, p_kind text, p_retry_after interval) returns void
   language sql as $$
   select koyomi.fail(p_slice, p_lease, p_position, p_error_class, p_message, p_kind, p_retry_after)

@@ -512,7 +512,7 @@ create function koyomi.has_slices(p_run bigint) returns boolean
 
 create function koyomi.next_due_in(p_batch int) returns interval
   language sql stable as $$
-  select greatest(interval '0', least(
+  select case when due <= koyomi.now() then interval '0' else due - koyomi.now() end from (select least(
     (select min(head.due_at) from generate_series(0, 2) as class
        cross join lateral (select s.due_at from koyomi.slice s
                            where s.batch_id = p_batch and s.priority = class and s.lease is null and s.lane is null and s.suspect = 0
@@ -520,6 +520,6 @@ create function koyomi.next_due_in(p_batch int) returns interval
     (select min(s.due_at) from koyomi.slice s where s.batch_id = p_batch and s.suspect > 0 and s.lease is null),
     (select min(head.due_at) from generate_series(0, 2) as class
        cross join lateral (select i.due_at from koyomi.inbox i where i.batch_id = p_batch and i.priority = class order by i.due_at, i.id limit 1) as head),
-    (select min(l.due_at) from koyomi.lane l where l.batch_id = p_batch and l.lease is null and l.stopped_at is null)) - koyomi.now())
+    (select min(l.due_at) from koyomi.lane l where l.batch_id = p_batch and l.lease is null and l.stopped_at is null)) as due) as next
 $$;
 comment on function koyomi.next_due_in is 'Time until something of the batch that nobody holds is due; null: there is nothing.';

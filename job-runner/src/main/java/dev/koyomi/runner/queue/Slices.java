@@ -264,6 +264,18 @@ public final class Slices {
     }
   }
 
+  /** Sets aside the job at the position, whose payload lacks what the Unit needs. */
+  public void park(Connection connection, LeasedSlice slice, int at) throws SQLException {
+    try (PreparedStatement statement =
+        connection.prepareStatement("select koyomi.park(?, ?, ?, ?)")) {
+      statement.setLong(1, slice.id());
+      statement.setLong(2, slice.lease());
+      statement.setInt(3, at);
+      statement.setArray(4, connection.createArrayOf("text", needed.toArray()));
+      statement.execute();
+    }
+  }
+
   /**
    * After a slice's end: makes the retries of its run and closes the run when nothing of it is
    * left.

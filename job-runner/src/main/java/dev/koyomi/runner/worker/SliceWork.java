@@ -110,7 +110,11 @@ final class SliceWork {
         }
       }
       if (slice.misfits().contains(at)) {
-        park();
+        shared.slices.park(connection, slice, at);
+        at++;
+        if (slice.inLane()) {
+          return End.GiveBack;
+        }
         continue;
       }
       if (permit.isPresent() && permitted == 0 && !newPermit()) {
@@ -186,16 +190,6 @@ final class SliceWork {
       shared.lookout.awaitClose(next.after());
     }
     return false;
-  }
-
-  private void park() throws SQLException {
-    JobFailure failure =
-        new JobFailure(
-            "PayloadMisfit",
-            "spec.unit.sql needs a column that this job's payload does not have",
-            JobFailure.Kind.Parked);
-    shared.slices.fail(connection, slice, at, failure, null);
-    at++;
   }
 
   private Optional<End> failed(Ending.Failed failed) throws SQLException {

@@ -336,7 +336,7 @@ final class RunIdentityDbTest {
     assertThat(result)
         .isEqualTo(
             new TriggerResult.Dispatched(1, LocalDate.parse("2026-11-01"), 5, 0, RunState.Running));
-    assertThat(billing.text("select jobs -> 0 ->> 'billingDate' from koyomi.chunk"))
+    assertThat(billing.text("select koyomi.payload_of(id, 0) ->> 'billingDate' from koyomi.chunk"))
         .isEqualTo("2026-11-01");
   }
 

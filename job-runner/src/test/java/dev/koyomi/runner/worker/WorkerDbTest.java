@@ -199,7 +199,8 @@ final class WorkerDbTest {
         .useHandle(
             handle ->
                 handle.execute(
-                    "update koyomi.chunk set jobs = jsonb_set(jobs, '{0}', '{\"id\": 1}')"));
+                    "update koyomi.chunk set names = null, kinds = null, vals = null, jobs ="
+                        + " jsonb_build_array('{\"id\": 1}'::jsonb, koyomi.payload_of(id, 1))"));
 
     billing.drain();
 
