@@ -22,8 +22,8 @@ import java.util.Map;
  * Enqueue of a million targets by the trigger, from the firing to the dispatched run, beside a bare
  * {@code INSERT … SELECT} of the same rows into a plain table of the same server, in turns.
  */
-final class Enqueue {
-  private static final int TARGETS = Integer.getInteger("targets", 1_000_000);
+final class Trigger {
+  private static final int TARGETS = Integer.getInteger("jobs", 1_000_000);
   private static final int TURNS = Integer.getInteger("turns", 5);
 
   private static final String MANIFEST =
@@ -42,7 +42,7 @@ final class Enqueue {
   private final Database superuser;
   private final Planned.Valid batch;
 
-  private Enqueue(Database database, Database superuser, Planned.Valid batch) {
+  private Trigger(Database database, Database superuser, Planned.Valid batch) {
     this.database = database;
     this.superuser = superuser;
     this.batch = batch;
@@ -57,7 +57,7 @@ final class Enqueue {
                 postgres.address(), "bench", 4, Duration.ofSeconds(10), Duration.ofMinutes(10));
         Database superuser = Database.direct(postgres.superuser(), "bench")) {
       new Migration(database).run();
-      new Enqueue(database, superuser, planned()).run();
+      new Trigger(database, superuser, planned()).run();
     }
   }
 
