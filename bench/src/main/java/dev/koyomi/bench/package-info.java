@@ -1,4 +1,4 @@
-/** Benchmarks, one program each: a workload comes in by its name, a table of ratios goes out. */
+/** Benchmarks, one program each: contenders come in, a table of rates and ratios goes out. */
 @NullMarked
 package dev.koyomi.bench;
 

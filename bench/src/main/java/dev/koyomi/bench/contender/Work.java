@@ -1,0 +1,7 @@
+package dev.koyomi.bench.contender;
+
+/** What a job does. */
+public enum Work {
+  NOOP,
+  INVOICE
+}
