@@ -39,6 +39,16 @@ public interface Contender extends AutoCloseable {
   /** Stored jobs that are not completed yet. */
   long left() throws SQLException;
 
+  /** Whether its units are statements, whose runs only the database counts. */
+  default boolean runsUnitsOnTheServer() {
+    return false;
+  }
+
+  /** Where the units run on the server: jobs that its own books call done. */
+  default long succeeded() throws SQLException {
+    return 0;
+  }
+
   /** Disconnects the clients; the tables stay. */
   @Override
   void close() throws Exception;

@@ -12,6 +12,18 @@ public record Entry(String title, int portion, Contender.Maker maker) {
   /** All there are; ratios are to the first that takes part. */
   private static final List<Entry> ALL =
       List.of(
+          new Entry("koyomi-each", 1, Koyomi.with(new Koyomi.Mode("{mode: Each}", true, 16))),
+          new Entry("koyomi-flushed", 1, Koyomi.with(new Koyomi.Mode("{mode: Each}", false, 16))),
+          new Entry(
+              "koyomi-many", 1, Koyomi.with(new Koyomi.Mode("{mode: Many, jobs: 50}", true, 4))),
+          new Entry(
+              "koyomi-many-flushed",
+              1,
+              Koyomi.with(new Koyomi.Mode("{mode: Many, jobs: 50}", false, 4))),
+          new Entry(
+              "koyomi-many-500",
+              1,
+              Koyomi.with(new Koyomi.Mode("{mode: Many, jobs: 500}", true, 2))),
           new Entry("db-scheduler", 10, DbScheduler::prepare),
           new Entry("jobrunr", 50, JobRunr::prepare),
           new Entry("quartz", 100, Quartz::prepare),

@@ -8,6 +8,7 @@ import java.nio.charset.StandardCharsets;
 import java.sql.Connection;
 import java.sql.SQLException;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
 import org.postgresql.PGConnection;
@@ -17,13 +18,13 @@ import org.postgresql.copy.CopyIn;
  * Writes chunks from this process, by COPY in the binary format (PostgreSQL manual, COPY, "Binary
  * Format"): what is in memory is one chunk.
  */
-final class ChunkCopy implements AutoCloseable {
+final class ChunkCopy implements Selection.Sink, AutoCloseable {
   private static final byte[] SIGNATURE = {
     'P', 'G', 'C', 'O', 'P', 'Y', '\n', (byte) 0xff, '\r', '\n', 0
   };
 
   private static final int TEXT_OID = 25;
-  private static final int FIELDS = 8;
+  private static final int FIELDS = 9;
 
   private final CopyIn copy;
   private final long run;
@@ -34,6 +35,8 @@ final class ChunkCopy implements AutoCloseable {
 
   private final TextArray keys = new TextArray();
   private final List<TextArray> columns = new ArrayList<>();
+  private byte @Nullable [] last;
+  private boolean rising = true;
   private int size;
   private int length;
   private boolean ended;
@@ -48,8 +51,8 @@ final class ChunkCopy implements AutoCloseable {
             .unwrap(PGConnection.class)
             .getCopyAPI()
             .copyIn(
-                "copy koyomi.chunk (run_id, selector_token, size, keys, names, kinds, vals, bytes)"
-                    + " from stdin (format binary)");
+                "copy koyomi.chunk (run_id, selector_token, size, keys, names, kinds, vals, bytes,"
+                    + " rising) from stdin (format binary)");
     write(
         () -> {
           out.write(SIGNATURE);
@@ -63,15 +66,28 @@ final class ChunkCopy implements AutoCloseable {
    *
    * @param values of the payload's columns, in their order
    */
-  void add(@Nullable String key, @Nullable String[] values) throws SQLException {
-    keys.add(key);
+  @Override
+  public void add(@Nullable String key, @Nullable String... values) throws SQLException {
+    byte @Nullable [] keyBytes = utf8(key);
+    rising &= keyBytes != null && (last == null || shorterOrBefore(last, keyBytes));
+    last = keyBytes;
+    keys.add(keyBytes);
     for (int i = 0; i < values.length; i++) {
-      length += columns.get(i).add(values[i]);
+      length += columns.get(i).add(utf8(values[i]));
     }
     size++;
     if (size == ChunkInsert.JOBS || length >= ChunkInsert.BYTES) {
       flush();
     }
+  }
+
+  private static byte @Nullable [] utf8(@Nullable String text) {
+    return text == null ? null : text.getBytes(StandardCharsets.UTF_8);
+  }
+
+  /** An order in which numbers without a sign stand by their value. */
+  private static boolean shorterOrBefore(byte[] a, byte[] b) {
+    return a.length == b.length ? Arrays.compareUnsigned(a, b) < 0 : a.length < b.length;
   }
 
   private void flush() throws SQLException {
@@ -90,6 +106,8 @@ final class ChunkCopy implements AutoCloseable {
           text(payload.kinds());
           vals();
           bigint(length);
+          out.writeInt(1);
+          out.writeBoolean(rising);
         });
     keys.clear();
     columns.forEach(TextArray::clear);
@@ -99,7 +117,7 @@ final class ChunkCopy implements AutoCloseable {
 
   private TextArray names() {
     TextArray names = new TextArray();
-    payload.names().forEach(names::add);
+    payload.names().forEach(name -> names.add(utf8(name)));
     return names;
   }
 
@@ -165,26 +183,30 @@ final class ChunkCopy implements AutoCloseable {
 
   /** Texts in the binary format of an array's elements, built as they come. */
   private static final class TextArray {
-    private final ByteArrayOutputStream elements = new ByteArrayOutputStream();
+    private static final byte[] NONE = {};
+
+    private byte[] elements = new byte[8192];
+    private int length;
     private int count;
 
-    int add(@Nullable String value) {
-      byte[] utf8 = value == null ? new byte[0] : value.getBytes(StandardCharsets.UTF_8);
-      writeInt(value == null ? -1 : utf8.length);
-      elements.write(utf8, 0, utf8.length);
+    int add(byte @Nullable [] utf8) {
+      byte[] text = utf8 == null ? NONE : utf8;
+      if (length + Integer.BYTES + text.length > elements.length) {
+        elements = Arrays.copyOf(elements, 2 * (elements.length + text.length));
+      }
+      int size = utf8 == null ? -1 : text.length;
+      elements[length++] = (byte) (size >>> 24);
+      elements[length++] = (byte) (size >>> 16);
+      elements[length++] = (byte) (size >>> 8);
+      elements[length++] = (byte) size;
+      System.arraycopy(text, 0, elements, length, text.length);
+      length += text.length;
       count++;
-      return utf8.length;
-    }
-
-    private void writeInt(int value) {
-      elements.write(value >>> 24);
-      elements.write(value >>> 16);
-      elements.write(value >>> 8);
-      elements.write(value);
+      return text.length;
     }
 
     int length() {
-      return elements.size();
+      return length;
     }
 
     void write(DataOutputStream out) throws IOException {
@@ -195,7 +217,7 @@ final class ChunkCopy implements AutoCloseable {
         out.writeInt(TEXT_OID);
         return;
       }
-      out.writeInt(5 * Integer.BYTES + elements.size());
+      out.writeInt(5 * Integer.BYTES + length);
       out.writeInt(1);
       out.writeInt(1);
       out.writeInt(TEXT_OID);
@@ -205,11 +227,11 @@ final class ChunkCopy implements AutoCloseable {
     }
 
     void writeElements(DataOutputStream out) throws IOException {
-      elements.writeTo(out);
+      out.write(elements, 0, length);
     }
 
     void clear() {
-      elements.reset();
+      length = 0;
       count = 0;
     }
   }

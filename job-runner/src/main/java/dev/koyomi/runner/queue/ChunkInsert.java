@@ -42,7 +42,7 @@ final class ChunkInsert {
     SqlText.Statement query = trigger.sql().statements().getFirst();
     String rows =
         """
-        select key::text as key%s, %s as rising, (row_number() over ())::int - 1 as n
+        select key%s, %s as rising, (row_number() over ())::int - 1 as n
           from (select t.key as key%s from (
         %s
           ) as t limit ?) as target
@@ -120,22 +120,30 @@ final class ChunkInsert {
 
   private String insert(String rows, String place) {
     String order = lanes > 0 ? " order by n" : "";
-    String lane = lanes > 0 ? "lane" : "null::int";
     String vals =
         payload.names().isEmpty()
             ? "'{}'::text[]"
             : IntStream.rangeClosed(1, payload.names().size())
-                .mapToObj(i -> "array_agg(c%d%s)".formatted(i, order))
+                .mapToObj(i -> "array_agg(c%d%s)::text[]".formatted(i, order))
                 .collect(Collectors.joining(", ", "array[", "]"));
+    // Values become text when they are gathered, not one by one. The sub-select stays one (offset
+    // 0), so that this is done once.
     return """
-    insert into koyomi.chunk (run_id, selector_token, size, lane, keys, names, kinds, vals, bytes, rising)
-    select ?, ?, count(*), %1$s, array_agg(key%2$s), ?, ?, %3$s, sum(%4$s), bool_and(coalesce(rising, n = 0 and key is not null))
-      from (%5$s) as placed
-      group by %6$s
-      order by min(n)
+    insert into koyomi.chunk (run_id, selector_token, size, keys, names, kinds, vals, bytes, rising, lane)
+    select ?, ?, size, keys, ?, ?, vals, pg_column_size(vals), rising, lane
+      from (select place, %1$s as lane, count(*) as size, array_agg(key%2$s)::text[] as keys, %3$s as vals,
+                   bool_and(coalesce(rising, n = 0 and key is not null)) as rising
+              from (%4$s) as placed
+              group by %5$s
+              offset 0) as gathered
+      order by place
     """
         .formatted(
-            lane, order, vals, length(), placed(rows, place), lanes > 0 ? "lane, place" : "place");
+            lanes > 0 ? "lane" : "null::int",
+            order,
+            vals,
+            placed(rows, place),
+            lanes > 0 ? "lane, place" : "place");
   }
 
   /** Every lane has chunks of its own, in which its jobs stand in their order. */
@@ -145,14 +153,14 @@ final class ChunkInsert {
         : """
         select *, (row_number() over (partition by lane order by n) - 1) / %d
                   + sum(%s) over (partition by lane order by n) / %d as place
-          from (select *, koyomi.lane_of(key, %d) as lane from (%s) as numbered) as laned\
+          from (select *, koyomi.lane_of(key::text, %d) as lane from (%s) as numbered) as laned\
         """
             .formatted(JOBS, length(), BYTES, lanes, rows);
   }
 
   private String length() {
     return IntStream.rangeClosed(1, payload.names().size())
-        .mapToObj("coalesce(octet_length(c%d), 0)"::formatted)
+        .mapToObj("coalesce(octet_length(c%d::text), 0)"::formatted)
         .collect(Collectors.joining(" + ", "0 + ", ""));
   }
 

@@ -19,7 +19,7 @@ final class ForeignRows {
       Payload payload,
       Plan.Selection trigger,
       ChunkInsert.Parameters parameters,
-      ChunkCopy target)
+      Selection.Sink target)
       throws SQLException {
     SqlText.Statement query = trigger.sql().statements().getFirst();
     String sql =

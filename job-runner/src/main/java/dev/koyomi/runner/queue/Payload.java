@@ -31,6 +31,10 @@ final class Payload {
           "bigserial",
           "smallserial");
 
+  /** Types whose arrays become arrays of text as they should. */
+  private static final Set<String> GATHERED =
+      Set.of("int2", "int4", "int8", "numeric", "text", "varchar", "bool", "uuid");
+
   private static final Set<String> TEXTS = Set.of("text", "varchar", "bpchar", "name");
 
   private final List<String> names;
@@ -43,6 +47,18 @@ final class Payload {
     this.kinds = kinds;
     this.expressions = List.copyOf(expressions);
     this.rising = rising;
+  }
+
+  /**
+   * Columns of rows that do not come from a query.
+   *
+   * @param kinds a letter for each, as {@link #kinds} gives them
+   */
+  static Payload of(List<String> names, String kinds, Set<String> needed) throws Selection.Refused {
+    List<String> all = new ArrayList<>(names);
+    all.add(KEY);
+    check(all, names, needed);
+    return new Payload(names, kinds, List.of(), "null::boolean");
   }
 
   /**
@@ -68,7 +84,8 @@ final class Payload {
       char kind = kind(columns.getColumnType(i), columns.getColumnTypeName(i));
       names.add(name);
       kinds.append(kind);
-      expressions.add(text(kind, columns.getColumnType(i), "t." + quoted(name)));
+      expressions.add(
+          value(kind, columns.getColumnType(i), columns.getColumnTypeName(i), "t." + quoted(name)));
     }
     check(all, names, needed);
     return new Payload(names, kinds.toString(), expressions, rising);
@@ -109,14 +126,18 @@ final class Payload {
     };
   }
 
-  /** As JSON would have it, whatever the session's settings are. */
-  private static String text(char kind, int type, String column) {
+  /**
+   * What becomes the text that JSON would have, whatever the session's settings are; values of the
+   * common types become it when they are gathered.
+   */
+  private static String value(char kind, int type, String typeName, String column) {
     if (type == Types.ARRAY || type == Types.STRUCT) {
       return "to_jsonb(" + column + ")::text";
     }
-    return kind == 's' && type == Types.TIMESTAMP
-        ? "to_jsonb(" + column + ") #>> '{}'"
-        : column + "::text";
+    if (kind == 's' && type == Types.TIMESTAMP) {
+      return "to_jsonb(" + column + ") #>> '{}'";
+    }
+    return GATHERED.contains(typeName) ? column : column + "::text";
   }
 
   private static String rising(String typeName) {
@@ -139,7 +160,9 @@ final class Payload {
     return kinds;
   }
 
-  /** Expressions over a row {@code t} of the query, each giving a text, named c1, c2, … */
+  /**
+   * Expressions over a row {@code t} of the query, named c1, c2, …; cast to text they are JSON's.
+   */
   String columns() {
     StringBuilder columns = new StringBuilder();
     for (int i = 0; i < expressions.size(); i++) {

@@ -8,8 +8,10 @@ import java.sql.ResultSet;
 import java.sql.ResultSetMetaData;
 import java.sql.SQLException;
 import java.time.Duration;
+import java.util.List;
 import java.util.Map;
 import java.util.Objects;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Writes the chunks of one selection and makes its jobs visible: all of them or none.
@@ -100,6 +102,43 @@ public final class Selection {
             copy.end();
           } finally {
             source.rollback();
+          }
+          return payload;
+        });
+  }
+
+  /** Where rows go that are made here. */
+  public interface Sink {
+    /**
+     * Adds a target.
+     *
+     * @param values its payload, in the order of the columns
+     */
+    void add(@Nullable String key, @Nullable String... values) throws SQLException;
+  }
+
+  /** Rows that are made in this process, one after the other. */
+  public interface Rows {
+    void into(Sink sink) throws SQLException;
+  }
+
+  /**
+   * The same for rows that are made in this process; what is in memory is one chunk.
+   *
+   * @param names columns of the payload
+   * @param kinds a letter for each: n number, b boolean, j JSON, s string
+   */
+  public Counts select(
+      Connection connection, Plan plan, List<String> names, String kinds, Rows rows)
+      throws SQLException, Refused {
+    return writing(
+        connection,
+        plan,
+        () -> {
+          Payload payload = Payload.of(names, kinds, plan.unit().sql().parameters());
+          try (ChunkCopy copy = new ChunkCopy(connection, run, token, payload)) {
+            rows.into(copy);
+            copy.end();
           }
           return payload;
         });
@@ -208,8 +247,11 @@ public final class Selection {
   private static void limitTime(Connection connection, Duration timeout) throws SQLException {
     try (PreparedStatement statement =
         connection.prepareStatement(
+            // Rows are gathered in a hash table, of a million targets some 100 MB: spilled to disk,
+            // it costs a quarter more.
             "select set_config('statement_timeout', ?, true),"
-                + " set_config('idle_in_transaction_session_timeout', ?, true)")) {
+                + " set_config('idle_in_transaction_session_timeout', ?, true),"
+                + " set_config('work_mem', '64MB', true)")) {
       statement.setString(1, Long.toString(timeout.toMillis()));
       statement.setString(2, Long.toString(timeout.toMillis()));
       statement.execute();

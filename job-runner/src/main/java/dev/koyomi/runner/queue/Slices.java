@@ -45,7 +45,12 @@ public final class Slices {
    * @param values whether what the Unit needs is to be sent here
    */
   public record Ask(
-      long worker, long lease, boolean oldest, boolean alone, LeasedSlice.@Nullable Mark from, boolean values) {}
+      long worker,
+      long lease,
+      boolean oldest,
+      boolean alone,
+      LeasedSlice.@Nullable Mark from,
+      boolean values) {}
 
   /** Leases a slice of the batch that the worker joined for. */
   public LeaseAnswer lease(Connection connection, Ask ask) throws SQLException {
@@ -80,7 +85,8 @@ public final class Slices {
     }
   }
 
-  private static LeaseAnswer answer(PreparedStatement statement, long lease, boolean values) throws SQLException {
+  private static LeaseAnswer answer(PreparedStatement statement, long lease, boolean values)
+      throws SQLException {
     try (ResultSet row = statement.executeQuery()) {
       row.next();
       if (row.getObject("slice_id") != null) {

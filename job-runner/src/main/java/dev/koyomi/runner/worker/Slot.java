@@ -217,7 +217,8 @@ final class Slot implements Runnable {
     boolean alone = shared.held.get() == 0;
     return hold(
         shared.slices.lease(
-            connection, new Slices.Ask(shared.membership.id(), lease, oldest, alone, from, values)));
+            connection,
+            new Slices.Ask(shared.membership.id(), lease, oldest, alone, from, values)));
   }
 
   private LeaseAnswer hold(LeaseAnswer answer) {
@@ -249,7 +250,9 @@ final class Slot implements Runnable {
         release();
         return;
       }
-      if (!(hold(shared.slices.nextInLane(connection, shared.membership.id(), slice.lease(), units.needsValues()))
+      if (!(hold(
+              shared.slices.nextInLane(
+                  connection, shared.membership.id(), slice.lease(), units.needsValues()))
           instanceof LeaseAnswer.Leased(LeasedSlice next))) {
         return;
       }

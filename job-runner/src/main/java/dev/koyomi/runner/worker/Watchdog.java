@@ -52,9 +52,7 @@ final class Watchdog {
       Runnable giveUp,
       LongSupplier nanoTime) {
     this.slots =
-        IntStream.range(0, slots.size())
-            .mapToObj(i -> new Watched(slots.get(i), i + 1))
-            .toList();
+        IntStream.range(0, slots.size()).mapToObj(i -> new Watched(slots.get(i), i + 1)).toList();
     this.longestStride = longestStride;
     this.grace = grace;
     this.giveUp = giveUp;

@@ -98,8 +98,8 @@ public final class WorkerProcess implements AutoCloseable {
       slots.add(slot);
       threads.add(Thread.ofPlatform().name("slot-" + i).unstarted(slot));
     }
-    this.watchdog = new Watchdog(
-            slots, units.longestStride(), settings.grace, this::giveUp, nanoTime);
+    this.watchdog =
+        new Watchdog(slots, units.longestStride(), settings.grace, this::giveUp, nanoTime);
     this.stuckAfter = units.longestStride().plus(settings.grace.multipliedBy(6));
   }
 

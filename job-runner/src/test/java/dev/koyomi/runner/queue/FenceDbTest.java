@@ -175,9 +175,7 @@ final class FenceDbTest {
               open.createStatement()
                   .executeUpdate(
                       "update koyomi.worker set lost_at = koyomi.now() where id = " + worker));
-      var lease =
-          leaser.blocked(
-              waiting -> billing.lease(waiting, worker));
+      var lease = leaser.blocked(waiting -> billing.lease(waiting, worker));
       sweeper.commit();
 
       assertThat(Rival.outcome(lease)).isEmpty();
@@ -193,8 +191,10 @@ final class FenceDbTest {
 
     assertThatThrownBy(
             () ->
-                billing.slices().fail(
-                    connection, held, 0, new JobFailure("X", "x", JobFailure.Kind.Dead), null))
+                billing
+                    .slices()
+                    .fail(
+                        connection, held, 0, new JobFailure("X", "x", JobFailure.Kind.Dead), null))
         .isInstanceOfSatisfying(
             SQLException.class, e -> assertThat(e.getSQLState()).isEqualTo(Slices.FENCED));
     assertThat(billing.count("select count(*) from koyomi.dead")).isZero();

@@ -7,18 +7,18 @@ import dev.koyomi.crds.plan.Plan;
 import dev.koyomi.crds.plan.Planned;
 import dev.koyomi.crds.plan.Planner;
 import dev.koyomi.runner.queue.Batches;
-import dev.koyomi.runner.trigger.Fired;
-import dev.koyomi.runner.trigger.TriggerResult;
-import dev.koyomi.runner.trigger.TriggerRun;
-import dev.koyomi.runner.worker.EndRule;
-import dev.koyomi.runner.worker.WorkerProcess;
 import dev.koyomi.runner.queue.LeaseAnswer;
 import dev.koyomi.runner.queue.LeasedSlice;
 import dev.koyomi.runner.queue.Slices;
 import dev.koyomi.runner.queue.Workers;
+import dev.koyomi.runner.trigger.Fired;
+import dev.koyomi.runner.trigger.TriggerResult;
+import dev.koyomi.runner.trigger.TriggerRun;
 import dev.koyomi.runner.unit.SqlUnits;
 import dev.koyomi.runner.unit.Stride;
 import dev.koyomi.runner.unit.Units;
+import dev.koyomi.runner.worker.EndRule;
+import dev.koyomi.runner.worker.WorkerProcess;
 import java.security.SecureRandom;
 import java.sql.Connection;
 import java.sql.SQLException;
@@ -147,8 +147,7 @@ public final class Billing {
   }
 
   public WorkerProcess worker(EndRule endRule, LongSupplier nanoTime) {
-    return worker(
-        WorkerProcess.Settings.usual("worker-" + UUID.randomUUID(), endRule), nanoTime);
+    return worker(WorkerProcess.Settings.usual("worker-" + UUID.randomUUID(), endRule), nanoTime);
   }
 
   public WorkerProcess worker(WorkerProcess.Settings settings, LongSupplier nanoTime) {
@@ -179,9 +178,7 @@ public final class Billing {
 
   /** Works one job of a slice. */
   public Stride work(Connection connection, LeasedSlice slice, int at) throws SQLException {
-    return units(true)
-        .on(connection)
-        .run(new Units.Range(slice, at, at + 1), null);
+    return units(true).on(connection).run(new Units.Range(slice, at, at + 1), null);
   }
 
   public SqlUnits units(boolean compiled) {

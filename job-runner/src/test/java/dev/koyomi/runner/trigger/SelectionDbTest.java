@@ -44,7 +44,8 @@ final class SelectionDbTest {
         .isEqualTo("500,500,200");
     assertThat(billing.text("select string_agg(keys[1], ',' order by id) from koyomi.chunk"))
         .isEqualTo("1200,700,200");
-    assertThat(billing.text("select koyomi.payload_of(id, 0) from koyomi.chunk order by id limit 1"))
+    assertThat(
+            billing.text("select koyomi.payload_of(id, 0) from koyomi.chunk order by id limit 1"))
         .isEqualTo("{\"billingDate\": \"2026-11-01\", \"subscriptionId\": 1200}");
   }
 
@@ -91,8 +92,8 @@ final class SelectionDbTest {
 
     assertThat(
             billing.count(
-                "select count(*) from koyomi.chunk, generate_series(0, size - 1) o, koyomi.payload_of(id, o) j where (j ->>"
-                    + " 'subscriptionId')::int > 400"))
+                "select count(*) from koyomi.chunk, generate_series(0, size - 1) o,"
+                    + " koyomi.payload_of(id, o) j where (j ->> 'subscriptionId')::int > 400"))
         .isZero();
   }
 
