@@ -121,9 +121,10 @@ comment on column koyomi.work.cancelled is 'Jobs that ended without an attempt: 
 
 create sequence koyomi.job_id cache 1;
 
+-- Written once for each single job, so without what costs as much as the row itself: a foreign key, which would lock the batch's row, and checks.
 create table koyomi.inbox (
   id bigint primary key,
-  batch_id int not null references koyomi.batch on delete cascade,
+  batch_id int not null,
   priority smallint not null,
   due_at timestamptz not null,
   expires_at timestamptz,
@@ -132,8 +133,7 @@ create table koyomi.inbox (
   keys text[] not null,
   jobs jsonb not null,
   bytes int not null,
-  enqueued_at timestamptz not null,
-  check (cardinality(keys) between 1 and 500 and cardinality(ids) = cardinality(keys))
+  enqueued_at timestamptz not null
 ) with (autovacuum_vacuum_scale_factor = 0.05, autovacuum_vacuum_cost_delay = 0);
 comment on table koyomi.inbox is 'Enqueued jobs until a worker takes them, many at a time, into a chunk. Written by enqueue().';
 create index inbox_ready on koyomi.inbox (batch_id, priority, due_at, id);

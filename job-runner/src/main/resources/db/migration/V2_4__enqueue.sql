@@ -45,15 +45,28 @@ create function koyomi.enqueue(
   language plpgsql as $$
 #variable_conflict use_column
 declare
-  v_batch koyomi.batch;
+  v_batch int;
+  v_priority smallint;
+  v_lanes int;
+  v_largest int;
+  v_bytes int := octet_length(payload::text);
+  v_job bigint;
 begin
-  select * into v_batch from koyomi.batch b where b.name = enqueue.batch;
-  if not found or coalesce(enqueue.key, '') = '' or enqueue.payload is null or jsonb_typeof(enqueue.payload) <> 'object' then
-    -- Says what is wrong.
-    return (koyomi.enqueue_all(enqueue.batch, jsonb_build_array(jsonb_build_object('key', enqueue.key, 'payload', coalesce(enqueue.payload, 'null')))))[1];
+  select b.id, b.priority, b.lanes, b.max_payload into v_batch, v_priority, v_lanes, v_largest from koyomi.batch b where b.name = enqueue.batch;
+  if v_lanes = 0 and enqueue.key <> '' and jsonb_typeof(enqueue.payload) = 'object' and v_bytes <= v_largest
+     and (enqueue.priority is null or koyomi.priority_of(enqueue.priority) is not null)
+     and unique_while is null and unique_for is null then
+    -- The usual job, the short way.
+    insert into koyomi.inbox (id, batch_id, priority, due_at, expires_at, uniq, ids, keys, jobs, bytes, enqueued_at)
+      values (nextval('koyomi.job_id'), v_batch, coalesce(koyomi.priority_of(enqueue.priority), v_priority), coalesce(run_at, koyomi.now()), enqueue.expires_at,
+              false, array[currval('koyomi.job_id')], array[enqueue.key], jsonb_build_array(enqueue.payload), v_bytes, koyomi.now())
+      returning id into v_job;
+    perform koyomi.wake(v_batch);
+    return v_job;
   end if;
-  return (koyomi.enqueue_checked(v_batch, array[enqueue.key], array[enqueue.payload], enqueue.run_at, enqueue.expires_at, enqueue.priority,
-                                 enqueue.unique_while, enqueue.unique_for))[1];
+  -- Everything else, and what is wrong.
+  return (koyomi.enqueue_all(enqueue.batch, jsonb_build_array(jsonb_build_object('key', enqueue.key, 'payload', coalesce(enqueue.payload, 'null'))),
+                             run_at, enqueue.expires_at, enqueue.priority, unique_while, unique_for))[1];
 end $$;
 comment on function koyomi.enqueue is 'Enqueues one job in the caller''s transaction and returns its number; null when its key is enqueued already and uniqueness was asked for. batch: namespace/name. run_at: not before. expires_at: not begun after. priority: High, Normal or Low. unique_while: Waiting (until a worker takes it) or Unfinished (until it has ended); unique_for: a period from now.';
 
