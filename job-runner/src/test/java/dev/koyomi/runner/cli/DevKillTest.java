@@ -48,13 +48,19 @@ class DevKillTest {
       insert into target select n, case when n %% 700 = 0 then null else n end from generate_series(1, %d) n
         on conflict do nothing;
       create table if not exists done (id int, day date, price int not null);
-      create table if not exists slowness (selecting float not null, committing float not null);
-      insert into slowness select 0, 0 where not exists (select from slowness);
+      create table if not exists slowness (selecting float not null, working float not null, committing float not null);
+      insert into slowness select 0, 0, 0 where not exists (select from slowness);
       create or replace function slow_select(int) returns boolean language plpgsql as $$
         begin
           if $1 %% 100 = 0 then perform pg_sleep(selecting) from slowness; end if;
           return true;
         end $$;
+      create or replace function slow_work() returns trigger language plpgsql as $$
+        begin
+          perform pg_sleep(working) from slowness where working > 0;
+          return new;
+        end $$;
+      create or replace trigger slow_work before insert on done for each row execute function slow_work();
       create or replace function slow_commit() returns trigger language plpgsql as $$
         begin
           if new.id %% 500 = 0 then perform pg_sleep(committing) from slowness; end if;
@@ -101,9 +107,11 @@ class DevKillTest {
 
   @Test
   void goesOnAfterKillsInTheMiddleOfSlices() throws Exception {
+    execute("update slowness set working = 0.003");
     killWhen("select count(*) > 50 from done");
     killWhen("select count(*) > %d from done".formatted(count("select count(*) from done") + 200));
     killWhen("select count(*) > %d from done".formatted(count("select count(*) from done") + 200));
+    execute("update slowness set working = 0");
     assertThatTheSameCommandEndsItOnce();
   }
 
@@ -113,7 +121,7 @@ class DevKillTest {
     // Deferred triggers run at COMMIT: the Unit has advanced its cursor by then.
     killWhen(
         "select count(*) > 0 from pg_stat_activity where wait_event = 'PgSleep' and"
-            + " application_name = 'koyomi dev'");
+            + " application_name like 'koyomi test/kill worker%'");
     execute("update slowness set committing = 0");
     assertThatTheSameCommandEndsItOnce();
   }
@@ -121,6 +129,7 @@ class DevKillTest {
   /** SIGTERM, not SIGINT, which the children of a shell in the background ignore. */
   @Test
   void handsBackWhatItHeldWhenItIsToldToStopAndGoesOn() throws Exception {
+    execute("update slowness set working = 0.003");
     Process process = dev();
     awaitTrue(process, "select count(*) > 50 from done");
     process.destroy();

@@ -12,6 +12,7 @@ import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.BeforeEach;
+import org.flywaydb.core.Flyway;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.RegisterExtension;
 
@@ -39,7 +40,7 @@ class MigrationTest {
     try (var threads = Executors.newFixedThreadPool(4)) {
       List<Future<Migration.Outcome>> all =
           threads.invokeAll(IntStream.range(0, 4).mapToObj(i -> run).toList());
-      assertThat(all).extracting(Future::get).contains(new Migration.Outcome.Migrated(0, 1));
+      assertThat(all).extracting(Future::get).contains(new Migration.Outcome.Migrated(0, SchemaVersion.CURRENT));
     }
     assertThat(state()).isEqualTo(new SchemaState.Current());
   }
@@ -49,12 +50,36 @@ class MigrationTest {
     migration.run();
     database
         .jdbi()
-        .useHandle(handle -> handle.execute("update koyomi.meta set schema_version = 99"));
+        .useHandle(handle -> 
+                handle.execute("update koyomi.meta set version = 99, schema_version = 99"));
     assertThat(migration.run()).isEqualTo(new Migration.Outcome.Refused(new SchemaState.Ahead(99)));
     assertThat(state().sentence())
         .isEqualTo(
-            "The queue's schema has version 99, this release knows only 1: use the newer release"
-                + " that made it.");
+            "The queue's schema has version 99, this release knows only %d: use the newer release that made it."
+                .formatted(SchemaVersion.CURRENT));
+  }
+
+  @Test
+  void worksWithANewerSchemaThatAllowsIt() throws Exception {
+    migration.run();
+    database
+        .jdbi()
+        .useHandle(handle -> handle.execute("update koyomi.meta set version = 99"));
+    assertThat(state()).isEqualTo(new SchemaState.Current());
+  }
+
+  @Test
+  void bringsTheSchemaOfTheFirstReleaseUpToDate() throws Exception {
+    Flyway.configure()
+        .dataSource(database.dataSource())
+        .defaultSchema("koyomi")
+        .table("schema_history")
+        .target("1")
+        .load()
+        .migrate();
+    assertThat(state()).isEqualTo(new SchemaState.Behind(1));
+    assertThat(migration.run()).isEqualTo(new Migration.Outcome.Migrated(1, SchemaVersion.CURRENT));
+    assertThat(state()).isEqualTo(new SchemaState.Current());
   }
 
   private static SchemaState state() throws SQLException {

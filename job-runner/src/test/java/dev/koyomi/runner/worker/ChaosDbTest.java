@@ -19,7 +19,7 @@ import org.junit.jupiter.api.extension.RegisterExtension;
 final class ChaosDbTest {
   @RegisterExtension static final TestDatabase DATABASE = new TestDatabase();
 
-  private static final int JOBS = Integer.getInteger("koyomi.chaos.jobs", 4000);
+  private static final int JOBS = Integer.getInteger("koyomi.chaos.jobs", 20000);
   private static final long SEED = Long.getLong("koyomi.chaos.seed", 20261101);
 
   @Test
