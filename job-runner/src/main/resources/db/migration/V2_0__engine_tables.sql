@@ -8,9 +8,11 @@ comment on function koyomi.clock() is 'koyomi.now() for places inside a long sta
 
 alter table koyomi.meta
   add column version int not null default 2,
+  add column beat_every interval not null default '5 seconds',
   add column installation text;
 comment on column koyomi.meta.version is 'Version of the schema.';
 comment on column koyomi.meta.schema_version is 'The oldest schema that a runner must know to work here. Release 0.1.0 compares it with its own and reads nothing else.';
+comment on column koyomi.meta.beat_every is 'Shortest time between two beats; a worker that misses six is lost. Its heartbeats come as often.';
 comment on column koyomi.meta.installation is 'Who this schema belongs to; another installation is refused.';
 
 alter table koyomi.batch

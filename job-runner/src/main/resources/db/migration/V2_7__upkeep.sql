@@ -145,7 +145,7 @@ begin
     return;
   end if;
   update koyomi.meta set beat = beat + 1, beat_at = koyomi.now()
-    where beat_at <= koyomi.now() - interval '5 seconds'
+    where beat_at <= koyomi.now() - beat_every
       and (exists (select from koyomi.slice where lease is not null) or exists (select from koyomi.lane where lease is not null)
            or exists (select from koyomi.run where state = 'Selecting'));
   -- Nothing below waits for a row of the queue, so that this function can be part of no deadlock: what is locked now is done next time.

@@ -5,12 +5,14 @@ import java.net.InetAddress;
 import java.net.ServerSocket;
 import java.net.Socket;
 import java.nio.charset.StandardCharsets;
+import java.time.Duration;
 import java.util.Arrays;
 import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicReference;
+import java.util.concurrent.locks.LockSupport;
 import java.util.function.Predicate;
 
 /** The network between a client and the database, which a test can cut. */
@@ -19,6 +21,7 @@ public final class Wire implements AutoCloseable {
   private final int databasePort;
   private final Set<Socket> open = ConcurrentHashMap.newKeySet();
   private volatile boolean cut;
+  private volatile Duration delay = Duration.ZERO;
   private final AtomicReference<Optional<String>> losing = new AtomicReference<>(Optional.empty());
 
   public Wire(int databasePort) throws IOException {
@@ -39,6 +42,11 @@ public final class Wire implements AutoCloseable {
 
   public void mend() {
     cut = false;
+  }
+
+  /** From now on every piece takes so long; zero: no longer than usual. */
+  public void delay(Duration each) {
+    delay = each;
   }
 
   /**
@@ -89,6 +97,7 @@ public final class Wire implements AutoCloseable {
         if (!passes.test(bytes)) {
           return;
         }
+        LockSupport.parkNanos(delay.toNanos());
         to.getOutputStream().write(bytes);
         length = from.getInputStream().read(buffer);
       }

@@ -1,0 +1,74 @@
+package dev.koyomi.runner.chaos;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import dev.koyomi.runner.db.Database;
+import dev.koyomi.runner.db.Migration;
+import dev.koyomi.runner.dev.LocalPostgres;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.List;
+import java.util.Map;
+import java.util.Random;
+import java.util.concurrent.ThreadLocalRandom;
+import org.junit.jupiter.api.Test;
+
+/**
+ * Random batches, worked by several processes while they are killed, frozen, cut off and asked for
+ * everything that people may ask for. The effects have no unique key: a second one would be
+ * counted.
+ *
+ * <p>{@code -Dkoyomi.chaos.seconds=} says how long, {@code -Dkoyomi.chaos.seed=} which.
+ */
+final class ChaosTest {
+  private static final Path FOLDER = Path.of("target", "chaos").toAbsolutePath();
+  private static final Duration TIME =
+      Duration.ofSeconds(Integer.getInteger("koyomi.chaos.seconds", 30));
+  private static final Duration EPISODE = Duration.ofSeconds(12);
+  private static final long SEED =
+      Long.getLong("koyomi.chaos.seed", ThreadLocalRandom.current().nextInt(1_000_000));
+
+  @Test
+  void keepsItsPromisesWhateverHappens() throws Exception {
+    System.out.println("chaos: -Dkoyomi.chaos.seed=" + SEED);
+    Histogram histogram = new Histogram();
+    Files.createDirectories(FOLDER);
+    try (LocalPostgres postgres =
+        LocalPostgres.start(
+            FOLDER.resolve("koyomi"),
+            new LocalPostgres.Options(true, true, Map.of("fsync", "off", "log_statement", "none")))) {
+      long end = System.nanoTime() + TIME.toNanos();
+      for (int number = 0; number == 0 || System.nanoTime() < end; number++) {
+        play(postgres, number, histogram);
+      }
+    }
+    System.out.print("chaos: faults that hit work in somebody's hands\n" + histogram.text());
+    assertThat(histogram.total()).isPositive();
+  }
+
+  private static void play(LocalPostgres postgres, int number, Histogram histogram)
+      throws Exception {
+    Random random = new Random(SEED + number);
+    Workload workload = Workload.random(random);
+    System.out.printf("chaos: episode %d (seed %d): %s%n", number, SEED + number, workload);
+    Path manifest = FOLDER.resolve("batch.yaml");
+    try (Database database =
+        Database.pooled(
+            postgres.address(), "chaos", 16, Duration.ofSeconds(5), Duration.ofSeconds(30))) {
+      database.jdbi().useHandle(handle -> handle.execute("drop schema if exists koyomi cascade"));
+      new Migration(database).run();
+      String url = postgres.address().jdbcUrl();
+      int port = Integer.parseInt(url.replaceAll(".*:([0-9]+)/.*", "$1"));
+      Crowd crowd =
+          new Crowd(postgres.address(), port, manifest, FOLDER.resolve("workers.log"), random);
+      try (Episode episode =
+          new Episode(database, crowd, manifest, workload, histogram, random)) {
+        List<String> broken = episode.play(EPISODE);
+        assertThat(broken)
+            .as("episode %d (seed %d): %s", number, SEED + number, workload)
+            .isEmpty();
+      }
+    }
+  }
+}

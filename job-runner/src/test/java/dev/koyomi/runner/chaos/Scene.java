@@ -1,0 +1,91 @@
+package dev.koyomi.runner.chaos;
+
+import java.util.Random;
+import org.jdbi.v3.core.Jdbi;
+
+/** The tables of the batch, its Unit, and the places where that breaks by itself. */
+final class Scene {
+  private final Jdbi jdbi;
+
+  Scene(Jdbi jdbi) {
+    this.jdbi = jdbi;
+  }
+
+  void set(Workload workload, Random random) {
+    jdbi.useHandle(
+        handle -> {
+          handle.execute("update koyomi.meta set beat_every = '250 milliseconds', beat_at = '-infinity'");
+          handle.createScript(SQL).execute();
+          handle.execute(
+              "insert into target select g, g % 97 = 0 from generate_series(1, ?) g",
+              workload.targets());
+          double rate = workload.commit().contains("Each") ? 1 : 0.1;
+          handle.execute(
+              "insert into failpoint values (?, ?, ?, 0, 0)",
+              0.004 * rate * random.nextDouble(),
+              0.002 * rate * random.nextDouble(),
+              0.004 * rate * random.nextDouble());
+        });
+  }
+
+  private static final String SQL =
+      """
+      drop table if exists effect, target, failpoint cascade;
+      drop sequence if exists hit_collision, hit_lost, hit_failed, hit_split;
+      create sequence hit_collision; create sequence hit_lost; create sequence hit_failed; create sequence hit_split;
+      create table target (n int primary key, poison boolean not null);
+      create table failpoint (collision float not null, lost float not null, failed float not null, sleeping float not null, selecting float not null);
+      create table effect (id bigint generated always as identity, n int not null, day date not null, lane int, before int);
+      create index on effect (day, lane, n);
+
+      create or replace function slow_select(int) returns boolean language plpgsql as $$
+      begin
+        if $1 % 20 = 0 then perform pg_sleep(selecting) from failpoint where selecting > 0; end if;
+        return true;
+      end $$;
+
+      create or replace function work(p_n int, p_day date) returns int language plpgsql as $$
+      declare
+        v_lanes int := (select lanes from koyomi.batch limit 1);
+        v_lane int := case when v_lanes > 0 then koyomi.lane_of(p_n::text, v_lanes) end;
+      begin
+        if random() < (select collision from failpoint) then
+          perform nextval('hit_collision');
+          raise exception 'in the way' using errcode = (array['40001', '40P01', '55P03'])[1 + floor(random() * 3)::int];
+        end if;
+        if (select poison from target where n = p_n) then
+          raise exception 'poison' using errcode = '23514';
+        end if;
+        insert into effect (n, day, lane, before)
+          select p_n, p_day, v_lane, (select max(e.n) from effect e where e.day = p_day and e.lane = v_lane);
+        return p_n;
+      end $$;
+
+      create or replace function at_commit() returns trigger language plpgsql as $$
+      declare
+        v_point failpoint;
+        v_random float := random();
+      begin
+        select * into v_point from failpoint;
+        if v_random < v_point.lost then
+          perform nextval('hit_lost');
+          perform pg_terminate_backend(pg_backend_pid());
+          perform pg_sleep(1);
+        elsif v_random < v_point.lost + v_point.failed then
+          perform nextval('hit_failed');
+          raise exception 'at the very end' using errcode = '40001';
+        elsif v_random < v_point.lost + v_point.failed + v_point.sleeping then
+          perform pg_sleep(0.3);
+        end if;
+        return null;
+      end $$;
+      create constraint trigger at_commit after insert on effect deferrable initially deferred for each row execute function at_commit();
+
+      create or replace function count_split() returns trigger language plpgsql as $$
+      begin
+        if current_query() like '%koyomi.split%' then perform nextval('hit_split'); end if;
+        return null;
+      end $$;
+      create or replace trigger count_split after insert on koyomi.slice for each row execute function count_split();
+      """;
+}
