@@ -174,7 +174,7 @@ public final class Billing {
   }
 
   public Slices slices() {
-    return new Slices(List.copyOf(plan.unit().sql().parameters()));
+    return new Slices(List.copyOf(plan.unit().sql().needed()));
   }
 
   /** Works one job of a slice. */
