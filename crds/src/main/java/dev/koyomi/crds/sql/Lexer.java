@@ -4,17 +4,10 @@ import dev.koyomi.crds.sql.SqlText.Statement;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
-import java.util.regex.Matcher;
-import java.util.regex.Pattern;
+import java.util.Optional;
 
 /** Walks once over a text as PostgreSQL's own scanner does, and cuts it into statements. */
 final class Lexer {
-  /** The call that the server takes only where it gets rows: it gives one JSON array. */
-  private static final Pattern JOBS =
-      Pattern.compile("koyomi\\s*\\.\\s*jobs\\s*\\(\\s*\\)", Pattern.CASE_INSENSITIVE);
-
-  private static final String JOBS_AS_ROWS = "jsonb_to_recordset(koyomi.jobs())";
-
   private final String text;
   private final List<Statement> statements = new ArrayList<>();
   private int at;
@@ -25,7 +18,7 @@ final class Lexer {
   private final List<String> parameters = new ArrayList<>();
   private String keyword = "";
   private boolean empty = true;
-  private boolean usesJobs;
+  private final List<String> columns = new ArrayList<>();
   private boolean ordered;
 
   /** Whether the last token was ORDER outside all parentheses. */
@@ -88,11 +81,8 @@ final class Lexer {
   }
 
   private void word(boolean afterOrder) throws SqlProblem {
-    Matcher jobs = JOBS.matcher(text).region(at, text.length());
-    if (jobs.lookingAt()) {
-      put(JOBS_AS_ROWS, JOBS_AS_ROWS);
-      usesJobs = true;
-      at = jobs.end();
+    if (JobRows.calledAt(text, at)) {
+      jobs();
       return;
     }
     int end = endOfWord(at);
@@ -104,6 +94,19 @@ final class Lexer {
     this.afterOrder = parentheses == 0 && word.equalsIgnoreCase("order");
     boolean escapes = word.equalsIgnoreCase("e") && end < text.length() && text.charAt(end) == '\'';
     copyTo(escapes ? endOfQuote(end, true) : end);
+  }
+
+  private void jobs() throws SqlProblem {
+    Optional<JobRows> rows = JobRows.read(text, at);
+    if (rows.isEmpty()) {
+      throw problem(
+          "koyomi.jobs() of %s needs the columns that it gives: write koyomi.jobs() AS"
+              + " job(\"subscriptionId\" bigint, …), each with its type.",
+          at);
+    }
+    put(rows.get().sql(), rows.get().sql());
+    columns.addAll(rows.get().columns());
+    at = rows.get().end();
   }
 
   private void dollar() throws SqlProblem {
@@ -226,14 +229,14 @@ final class Lexer {
       pieces.set(pieces.size() - 1, pieces.getLast().stripTrailing());
       statements.add(
           new Statement(
-              statement.toString().strip(), parameters, keyword, pieces, usesJobs, ordered));
+              statement.toString().strip(), parameters, keyword, pieces, columns, ordered));
     }
     statement.setLength(0);
     pieces.clear();
     parameters.clear();
     keyword = "";
     empty = true;
-    usesJobs = false;
+    columns.clear();
     ordered = false;
     afterOrder = false;
     parentheses = 0;

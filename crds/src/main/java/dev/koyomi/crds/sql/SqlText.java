@@ -28,21 +28,34 @@ public record SqlText(String text, List<Statement> statements) {
     return names;
   }
 
+  /**
+   * Names of all that a job must bring: the parameters, and the columns that are read from {@code
+   * koyomi.jobs()}; in the order of their first use.
+   */
+  public Set<String> needed() {
+    Set<String> names = new LinkedHashSet<>();
+    for (Statement statement : statements) {
+      names.addAll(statement.parameters());
+      names.addAll(statement.columns());
+    }
+    return names;
+  }
+
   /** Whether a statement reads its jobs from {@code koyomi.jobs()}. */
   public boolean usesJobs() {
     return statements.stream().anyMatch(Statement::usesJobs);
   }
 
   /**
-   * One statement, for JDBC and for a server without parameters. Where the user calls {@code
-   * koyomi.jobs()}, {@code jsonb_to_recordset(koyomi.jobs())} stands in both.
+   * One statement, for JDBC and for a server without parameters. Where the user reads from {@code
+   * koyomi.jobs()}, a sub-select over {@code koyomi.column(name)} stands in both.
    *
    * @param text as JDBC takes it: each parameter is a {@code ?}, each {@code ?} of an operator is
    *     doubled
    * @param parameters the names behind the {@code ?}, in order
    * @param keyword first word in capitals, such as INSERT; empty when there is none
    * @param pieces as the user wrote it: what stands before, between and after the parameters
-   * @param usesJobs whether it calls {@code koyomi.jobs()}
+   * @param columns names of those that it reads from {@code koyomi.jobs()}; empty: it does not
    * @param ordered whether it has ORDER BY outside all parentheses
    */
   public record Statement(
@@ -50,16 +63,22 @@ public record SqlText(String text, List<Statement> statements) {
       List<String> parameters,
       String keyword,
       List<String> pieces,
-      boolean usesJobs,
+      List<String> columns,
       boolean ordered) {
     public Statement {
       parameters = List.copyOf(parameters);
       pieces = List.copyOf(pieces);
+      columns = List.copyOf(columns);
       if (pieces.size() != parameters.size() + 1) {
         throw new IllegalArgumentException(
             "%d parameters part a statement into %d pieces, not %d."
                 .formatted(parameters.size(), parameters.size() + 1, pieces.size()));
       }
+    }
+
+    /** Whether it reads its jobs from {@code koyomi.jobs()}. */
+    public boolean usesJobs() {
+      return !columns.isEmpty();
     }
 
     /**

@@ -146,7 +146,9 @@ class PlannerTest {
     Plan plan = valid(read("chunk")).plan();
     assertThat(plan.unit().commit()).isEqualTo(new Plan.Commit.Chunk());
     assertThat(plan.unit().sql().statements().getFirst().text())
-        .contains("FROM jsonb_to_recordset(koyomi.jobs()) AS job(");
+        .contains(
+            "FROM (select c1::bigint as \"accountId\" from unnest(koyomi.column('accountId')) as"
+                + " u(c1)) AS job WHERE");
     assertThat(plan.job().priority()).isEqualTo(Job.Priority.Low);
     assertThat(plan.job().maxPayload()).isEqualTo(1_048_576);
     assertThat(plan.job().limits().rate()).isEqualTo(new Plan.Rate(10, Duration.ofSeconds(1)));

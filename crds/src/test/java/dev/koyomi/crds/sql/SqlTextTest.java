@@ -89,7 +89,8 @@ class SqlTextTest {
         "SELECT a ? 'b?' || :x::text ¦ SELECT a ? 'b?' || <x>::text",
         "VALUES (:a,:b, :a) -- :c ? ¦ VALUES (<a>,<b>, <a>) -- :c ?",
         "SELECT :a FROM koyomi.jobs() AS j(a int)"
-            + " ¦ SELECT <a> FROM jsonb_to_recordset(koyomi.jobs()) AS j(a int)",
+            + " ¦ SELECT <a> FROM (select c1::int as \"a\" from unnest(koyomi.column('a')) as"
+            + " u(c1)) AS j",
       })
   void putsWhatIsWantedInThePlaceOfEachParameter(String text, String wanted) throws Exception {
     Statement statement = SqlText.parse(text).statements().getFirst();
@@ -106,25 +107,75 @@ class SqlTextTest {
   @ParameterizedTest
   @ValueSource(
       strings = {
-        "koyomi.jobs()",
-        "KOYOMI.Jobs()",
-        "koyomi . jobs ( )",
-        "koyomi\n.\tjobs(\n)",
-        "(koyomi.jobs())",
+        "koyomi.jobs() AS j(a int)",
+        "KOYOMI.Jobs() as j(a int)",
+        "koyomi . jobs ( ) j (a int)",
+        "koyomi\n.\tjobs(\n)AS j(A int)",
+        "koyomi.jobs() /* all ( */ AS -- of them\n j(\n\"a\" int -- the first\n)",
       })
   void turnsTheJobsIntoRows(String call) throws Exception {
-    SqlText sql = SqlText.parse("SELECT 1; SELECT * FROM " + call + " AS j(a int)");
+    SqlText sql = SqlText.parse("SELECT 1; SELECT * FROM " + call + " WHERE a ? b");
     assertThat(sql.usesJobs()).isTrue();
     assertThat(sql.statements()).extracting(Statement::usesJobs).containsExactly(false, true);
-    String wanted =
-        "SELECT * FROM %s AS j(a int)"
-            .formatted(
-                call.startsWith("(")
-                    ? "(jsonb_to_recordset(koyomi.jobs()))"
-                    : "jsonb_to_recordset(koyomi.jobs())");
-    assertThat(sql.statements().getLast().text()).isEqualTo(wanted);
-    assertThat(sql.statements().getLast().rendered(name -> name)).isEqualTo(wanted);
+    String rows = "(select c1::int as \"a\" from unnest(koyomi.column('a')) as u(c1)) AS j";
+    assertThat(sql.statements().getLast().text())
+        .isEqualTo("SELECT * FROM " + rows + " WHERE a ?? b");
+    assertThat(sql.statements().getLast().rendered(name -> name))
+        .isEqualTo("SELECT * FROM " + rows + " WHERE a ? b");
     assertThat(sql.text()).contains(call);
+  }
+
+  @Test
+  void readsNamesAndTypesOfTheJobsColumns() throws Exception {
+    Statement statement =
+        SqlText.parse(
+                "SELECT * FROM koyomi.jobs() AS \"the job\"(\"subscriptionId\" bigint, Fee"
+                    + " numeric(10, 2), tags text[], grid int[3][], \"it's \"\"x\"\"\" timestamp"
+                    + " with time zone, größe \"My\".\"Type\") WHERE x")
+            .statements()
+            .getFirst();
+    assertThat(statement.columns())
+        .containsExactly("subscriptionId", "fee", "tags", "grid", "it's \"x\"", "größe");
+    assertThat(statement.text())
+        .isEqualTo(
+            "SELECT * FROM (select c1::bigint as \"subscriptionId\", c2::numeric(10, 2) as \"fee\","
+                + " c3::text[] as \"tags\", c4::int[3][] as \"grid\", c5::timestamp with time zone"
+                + " as \"it's \"\"x\"\"\", c6::\"My\".\"Type\" as \"größe\" from"
+                + " unnest(koyomi.column('subscriptionId'), koyomi.column('fee'),"
+                + " koyomi.column('tags'), koyomi.column('grid'), koyomi.column('it''s \"x\"'),"
+                + " koyomi.column('größe')) as u(c1, c2, c3, c4, c5, c6)) AS \"the job\" WHERE x");
+  }
+
+  @Test
+  void needsTheParametersAndTheJobsColumns() throws Exception {
+    SqlText sql =
+        SqlText.parse(
+            "SELECT :b; SELECT * FROM koyomi.jobs() AS j(a int, b int), koyomi.jobs() k(c int)");
+    assertThat(sql.needed()).containsExactly("b", "a", "c");
+    assertThat(sql.parameters()).containsExactly("b");
+  }
+
+  @ParameterizedTest
+  @ValueSource(
+      strings = {
+        "koyomi.jobs()",
+        "koyomi.jobs() AS j",
+        "koyomi.jobs() j WHERE a = b(1)",
+        "koyomi.jobs() AS (a int)",
+        "koyomi.jobs() AS j()",
+        "koyomi.jobs() AS j(a)",
+        "koyomi.jobs() AS j(a, b int)",
+        "koyomi.jobs() AS j(a int, )",
+        "koyomi.jobs() AS j(a int",
+        "koyomi.jobs() AS j(a :type)",
+        "koyomi.jobs() AS j(a int /* )",
+      })
+  void asksForTheColumnsOfTheJobs(String call) {
+    assertThatThrownBy(() -> SqlText.parse("SELECT 1;\nSELECT * FROM " + call))
+        .isInstanceOf(SqlProblem.class)
+        .hasMessage(
+            "koyomi.jobs() of line 2, column 15 needs the columns that it gives: write"
+                + " koyomi.jobs() AS job(\"subscriptionId\" bigint, …), each with its type.");
   }
 
   @ParameterizedTest

@@ -198,7 +198,7 @@ public final class Selection {
         throw new Refused(
             "KeyMissing", "spec.trigger.sql: the statement gives no rows; write a query");
       }
-      return Payload.of(columns, plan.unit().sql().parameters());
+      return Payload.of(columns, plan.unit().sql().needed());
     }
   }
 

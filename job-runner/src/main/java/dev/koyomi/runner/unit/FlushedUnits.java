@@ -33,9 +33,11 @@ final class FlushedUnits implements Units {
   private final String unit;
   private final int statements;
   private final boolean counts;
-  private final int group;
   private final Duration timeout;
   private final LongSupplier nanoTime;
+
+  /** Units of one transaction. */
+  private int most;
 
   FlushedUnits(
       Connection connection, SqlText sql, int group, Duration timeout, LongSupplier nanoTime) {
@@ -47,7 +49,7 @@ final class FlushedUnits implements Units {
         sql.statements().stream().map(SqlText.Statement::text).collect(Collectors.joining(";\n"));
     this.statements = sql.statements().size();
     this.counts = Counting.counts(sql.statements().getLast());
-    this.group = group;
+    this.most = group;
     this.timeout = timeout;
     this.nanoTime = nanoTime;
   }
@@ -64,7 +66,7 @@ final class FlushedUnits implements Units {
   public Stride run(Range range, @Nullable OffsetDateTime until) {
     long end = nanoTime.getAsLong() + SECOND;
     int at = range.from();
-    int size = group;
+    int size = most;
     int oneByOneTo = 0;
     int tries = 0;
     @Nullable Open open = null;
@@ -79,13 +81,22 @@ final class FlushedUnits implements Units {
         Range next = range.with(at, Math.min(at + size, range.to()));
         open = flush(next, open, until);
         at = open.to;
-        if (nanoTime.getAsLong() - begin > timeout.toNanos() * next.size()) {
+        long taken = nanoTime.getAsLong() - begin;
+        if (taken > timeout.toNanos()) {
           connection.rollback();
           connection.setAutoCommit(true);
-          return new Stride(next.from(), SqlFailure.tooSlow(timeout));
+          if (next.size() == 1) {
+            return new Stride(next.from(), SqlFailure.tooSlow(timeout));
+          }
+          // Whether one of them was too slow shows only one by one.
+          open = null;
+          at = next.from();
+          most = 1;
+        } else if (taken > SECOND) {
+          most = Math.max(1, most / 2);
         }
-        if (size < group && at >= oneByOneTo) {
-          size = group;
+        if (size > most || at >= oneByOneTo) {
+          size = most;
         }
         tries = 0;
       } catch (SQLException error) {

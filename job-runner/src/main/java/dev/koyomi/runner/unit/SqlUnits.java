@@ -32,7 +32,7 @@ public final class SqlUnits {
 
   /** Names of the payload's columns that the Unit needs, in the order of their first use. */
   public List<String> needed() {
-    return List.copyOf(unit.sql().parameters());
+    return List.copyOf(unit.sql().needed());
   }
 
   /** Longest that one statement of ours may take on the server. */

@@ -22,6 +22,7 @@ import dev.koyomi.runner.worker.WorkerProcess;
 import java.security.SecureRandom;
 import java.sql.Connection;
 import java.sql.SQLException;
+import java.time.Duration;
 import java.time.Instant;
 import java.util.List;
 import java.util.Optional;
@@ -117,6 +118,28 @@ public final class Billing {
     return MANIFEST.replace(text, replacement);
   }
 
+  /** The manifest with other statements for its Unit. */
+  public static String unit(String sql) {
+    return manifest(
+        MANIFEST.substring(MANIFEST.indexOf("  sql: |\n") + 9, MANIFEST.indexOf("    timeout: 10s")),
+        "      " + sql.strip().replace("\n", "\n      ") + "\n");
+  }
+
+  /** A manifest of these with more columns in the trigger's query. */
+  public static String selecting(String manifest, String columns) {
+    String trigger = manifest.lines().filter(line -> line.contains("sql: SELECT")).findFirst().get();
+    return manifest.replace(
+        trigger,
+        trigger
+            .replace("sql: ", "sql: |\n      ")
+            .replace("id AS \"subscriptionId\",", "id AS \"subscriptionId\", " + columns + ","));
+  }
+
+  /** The manifest with another commit mode, as in {@code {mode: Many, jobs: 7}}. */
+  public static String committing(String manifest, String commit) {
+    return manifest.replace("timeout: 10s", "timeout: 10s\n    commit: " + commit);
+  }
+
   public Plan plan() {
     return plan;
   }
@@ -173,7 +196,7 @@ public final class Billing {
   }
 
   public Slices slices() {
-    return new Slices(List.copyOf(plan.unit().sql().parameters()));
+    return new Slices(List.copyOf(plan.unit().sql().needed()));
   }
 
   /** Works one job of a slice. */
@@ -185,6 +208,29 @@ public final class Billing {
     return new SqlUnits(plan.unit(), compiled, System::nanoTime);
   }
 
+  /** Works until no run is open; Units are compiled or sent as they are. */
+  public void drain(boolean compiled) throws InterruptedException, SQLException {
+    work(EndRule.Drained, compiled);
+  }
+
+  /** Works what is due. */
+  public void workOnce(boolean compiled) throws InterruptedException, SQLException {
+    work(EndRule.Once, compiled);
+  }
+
+  private void work(EndRule endRule, boolean compiled) throws InterruptedException, SQLException {
+    WorkerProcess.Settings settings =
+        new WorkerProcess.Settings(
+            "worker-" + UUID.randomUUID(),
+            endRule,
+            compiled,
+            Duration.ofSeconds(5),
+            Duration.ofSeconds(10));
+    try (WorkerProcess worker = worker(settings, System::nanoTime).start()) {
+      worker.awaitEnd();
+    }
+  }
+
   /** Works until no run is open. */
   public void drain() throws InterruptedException, SQLException {
     try (WorkerProcess worker = worker(EndRule.Drained).start()) {
@@ -194,6 +240,10 @@ public final class Billing {
 
   public long count(String sql) {
     return database.jdbi().withHandle(handle -> handle.createQuery(sql).mapTo(Long.class).one());
+  }
+
+  public void execute(String sql) {
+    database.jdbi().useHandle(handle -> handle.createUpdate(sql).execute());
   }
 
   public String text(String sql) {

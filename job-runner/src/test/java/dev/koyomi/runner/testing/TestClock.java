@@ -6,7 +6,8 @@ import java.time.OffsetDateTime;
 import java.time.ZoneOffset;
 import org.jdbi.v3.core.Jdbi;
 
-/** The database's clock in the hands of a test: what {@code koyomi.now()} says, to all sessions. */
+/** The database's clock in the hands of a test: what {@code koyomi.now()} and {@code
+ * koyomi.clock()} say, to all sessions. */
 public final class TestClock {
   private static final Instant START = Instant.parse("2026-10-31T15:30:00Z");
 
@@ -24,6 +25,12 @@ public final class TestClock {
               """
               create or replace function koyomi.now() returns timestamptz
                 language sql stable parallel safe
+                begin atomic select at from public.test_clock; end
+              """);
+          handle.execute(
+              """
+              create or replace function koyomi.clock() returns timestamptz
+                language sql volatile
                 begin atomic select at from public.test_clock; end
               """);
           handle.execute("delete from public.test_clock");

@@ -1,0 +1,465 @@
+package dev.koyomi.runner.unit;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import dev.koyomi.runner.queue.LeasedSlice;
+import dev.koyomi.runner.testing.Billing;
+import dev.koyomi.runner.testing.Rival;
+import dev.koyomi.runner.testing.TestDatabase;
+import java.sql.Connection;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.extension.RegisterExtension;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
+import org.junit.jupiter.params.provider.ValueSource;
+
+/** Every way to commit has the same effects: one job, several or all of a slice a transaction. */
+final class CommitSizeDbTest {
+  @RegisterExtension static final TestDatabase DATABASE = new TestDatabase();
+
+  private static final String ONE =
+      """
+      INSERT INTO invoice (subscription_id, billing_date, amount)
+      SELECT id, :billingDate, fee FROM subscription WHERE id = :subscriptionId
+      """;
+
+  private static final String ALL =
+      """
+      INSERT INTO invoice (subscription_id, billing_date, amount)
+      SELECT s.id, job."billingDate", s.fee
+      FROM koyomi.jobs() AS job("subscriptionId" int, "billingDate" date)
+      JOIN subscription s ON s.id = job."subscriptionId"
+      """;
+
+  enum Way {
+    EACH_COMPILED(ONE, "{mode: Each}", true),
+    EACH_SENT(ONE, "{mode: Each}", false),
+    MANY_COMPILED(ONE, "{mode: Many, jobs: 7}", true),
+    MANY_SENT(ONE, "{mode: Many, jobs: 7}", false),
+    CHUNK(ALL, "{mode: Chunk}", false);
+
+    private final String sql;
+    private final String commit;
+    private final boolean compiled;
+
+    Way(String sql, String commit, boolean compiled) {
+      this.sql = sql;
+      this.commit = commit;
+      this.compiled = compiled;
+    }
+
+    Billing billing(int subscriptions) {
+      return billing(subscriptions, "");
+    }
+
+    /** With statements before the one that writes the invoice. */
+    Billing billing(int subscriptions, String before) {
+      return billing(subscriptions, before, "10s");
+    }
+
+    Billing billing(int subscriptions, String before, String timeout) {
+      return billing(subscriptions, before, timeout, "10ms");
+    }
+
+    Billing billing(int subscriptions, String before, String timeout, String backoff) {
+      return Billing.with(
+          DATABASE,
+          subscriptions,
+          Billing.committing(Billing.unit(before + sql), commit)
+              .replace("timeout: 10s", "timeout: " + timeout)
+              .replace("initial: 10ms", "initial: " + backoff));
+    }
+  }
+
+  @ParameterizedTest
+  @EnumSource
+  void worksEveryTargetOnce(Way way) throws Exception {
+    Billing billing = way.billing(1203);
+
+    billing.fire();
+    billing.drain(way.compiled);
+
+    assertThat(billing.run()).isEqualTo("Succeeded 1203/1203/0/0");
+    assertThat(billing.text(INVOICES)).isEqualTo("1203 invoices of 1203 customers, 0 wrong");
+    assertThat(billing.count("select count(*) from koyomi.slice")).isZero();
+  }
+
+  private static final String INVOICES =
+      "select format('%s invoices of %s customers, %s wrong', count(*), count(distinct"
+          + " subscription_id), count(*) filter (where amount <> subscription_id or billing_date <>"
+          + " '2026-11-01')) from invoice";
+
+  @ParameterizedTest
+  @EnumSource(mode = EnumSource.Mode.EXCLUDE, names = "CHUNK")
+  void countsAJobThatFindsNoRowAsSkipped(Way way) throws Exception {
+    Billing billing = way.billing(700);
+    billing.fire();
+    billing.execute("delete from subscription where id in (1, 2, 3, 499, 500, 501, 700)");
+
+    billing.drain(way.compiled);
+
+    assertThat(billing.run()).isEqualTo("Succeeded 700/693/7/0");
+    assertThat(
+            billing.text(
+                "select string_agg(c.keys[s.ordinal + 1], ' ' order by c.id, s.ordinal)"
+                    + " from koyomi.skipped s join koyomi.chunk c on c.id = s.chunk_id"))
+        .isEqualTo("1 2 3 499 500 501 700");
+  }
+
+  @Test
+  void countsAllJobsAsSkippedWhereSetSqlFindsNoRow() throws Exception {
+    Billing billing = Way.CHUNK.billing(20);
+    billing.fire();
+    billing.execute("delete from subscription");
+
+    billing.drain(false);
+
+    assertThat(billing.run()).isEqualTo("Succeeded 20/0/20/0");
+  }
+
+  @ParameterizedTest
+  @EnumSource
+  void setsAsideWhatFailsAndCommitsTheOthers(Way way) throws Exception {
+    Billing billing = way.billing(700);
+    billing.execute("update subscription set fee = null where id in (5, 6, 600, 700)");
+
+    billing.fire();
+    billing.drain(way.compiled);
+
+    assertThat(billing.run()).isEqualTo("PartiallyFailed 700/696/0/4");
+    assertThat(billing.text(INVOICES)).isEqualTo("696 invoices of 696 customers, 0 wrong");
+    assertThat(
+            billing.text(
+                "select string_agg(key || ' ' || attempt || ' ' || error_class, ', ' order by"
+                    + " key::int) from koyomi.dead"))
+        .isEqualTo("5 2 23502, 6 2 23502, 600 2 23502, 700 2 23502");
+    assertThat(billing.count("select count(*) from koyomi.failure")).isEqualTo(8);
+  }
+
+  @ParameterizedTest
+  @EnumSource
+  void retriesByTheirPlacesInTheChunk(Way way) throws Exception {
+    Billing billing = way.billing(700, "", "10s", "1h");
+    billing.execute("update subscription set fee = null where id in (5, 6, 77, 499, 600)");
+    billing.fire();
+    billing.workOnce(way.compiled);
+    assertThat(
+            billing.text(
+                "select string_agg(place::text, ' ' order by s.chunk_id, place) from koyomi.slice s,"
+                    + " unnest(s.ordinals) as place"))
+        .isEqualTo("4 5 76 498 99");
+    billing.execute("update subscription set fee = id where id <> 6");
+    billing.execute("update koyomi.slice set due_at = koyomi.now()");
+
+    billing.drain(way.compiled);
+
+    assertThat(billing.run()).isEqualTo("PartiallyFailed 700/699/0/1");
+    assertThat(billing.text("select key from koyomi.dead")).isEqualTo("6");
+    assertThat(billing.text(INVOICES)).isEqualTo("699 invoices of 699 customers, 0 wrong");
+  }
+
+  @ParameterizedTest
+  @EnumSource
+  void triesACollisionAgainInPlaceAndBurnsNoAttempt(Way way) throws Exception {
+    Billing billing = way.billing(3, "SELECT collide();\n");
+    makeCollide(billing, "nextval('tries') <= 3");
+
+    billing.fire();
+    billing.drain(way.compiled);
+
+    assertThat(billing.run()).isEqualTo("Succeeded 3/3/0/0");
+    assertThat(billing.count("select count(*) from koyomi.failure")).isZero();
+  }
+
+  @ParameterizedTest
+  @EnumSource
+  void countsAnAttemptWhenACollisionDoesNotEnd(Way way) throws Exception {
+    Billing billing = way.billing(1, "SELECT collide();\n");
+    makeCollide(billing, "nextval('tries') > 0");
+
+    billing.fire();
+    billing.drain(way.compiled);
+
+    assertThat(billing.run()).isEqualTo("Failed 1/0/0/1");
+    assertThat(billing.count("select last_value from tries"))
+        .as("two attempts, each tried again three times")
+        .isEqualTo(8);
+  }
+
+  /** A sequence keeps counting through rollbacks. */
+  private static void makeCollide(Billing billing, String when) {
+    billing.execute("drop sequence if exists tries");
+    billing.execute("create sequence tries");
+    billing.execute(
+        """
+        create or replace function collide() returns void language plpgsql as $$
+        begin
+          if %s then
+            raise exception 'could not serialize access' using errcode = '40001';
+          end if;
+        end $$
+        """
+            .formatted(when));
+  }
+
+  @ParameterizedTest
+  @EnumSource
+  void rollsBackAUnitWhoseStatementsTogetherTakeTooLong(Way way) throws Exception {
+    Billing billing =
+        way.billing(1, "SELECT pg_sleep(0.25);\nSELECT pg_sleep(0.25);\n", "400ms");
+
+    billing.fire();
+    billing.drain(way.compiled);
+
+    assertThat(billing.run()).isEqualTo("Failed 1/0/0/1");
+    assertThat(billing.text("select error_class || ': ' || message from koyomi.dead"))
+        .isEqualTo(
+            "Timeout: the Unit took longer than spec.unit.timeout = 400ms and was rolled back");
+    assertThat(billing.count("select count(*) from invoice")).isZero();
+  }
+
+  /** Where the call goes on for a second, and where one flush holds several Units. */
+  @ParameterizedTest
+  @EnumSource(mode = EnumSource.Mode.EXCLUDE, names = "CHUNK")
+  void rollsBackTheOneUnitOfSeveralThatTakesTooLong(Way way) throws Exception {
+    Billing billing =
+        way.billing(
+            10,
+            "SELECT pg_sleep(CASE WHEN :subscriptionId = '4' THEN 0.25 ELSE 0 END);\n".repeat(2),
+            "400ms");
+
+    billing.fire();
+    billing.drain(way.compiled);
+
+    assertThat(billing.run()).isEqualTo("PartiallyFailed 10/9/0/1");
+    assertThat(billing.text("select key || ' ' || error_class from koyomi.dead"))
+        .isEqualTo("4 Timeout");
+    assertThat(billing.count("select count(*) from invoice where subscription_id = 4")).isZero();
+  }
+
+  @ParameterizedTest
+  @EnumSource
+  void letsAUnitRunAsLongAsItMay(Way way) throws Exception {
+    Billing billing = way.billing(2, "SELECT pg_sleep(0.6);\nSELECT pg_sleep(0.6);\n", "1500ms");
+
+    billing.fire();
+    billing.drain(way.compiled);
+
+    assertThat(billing.run()).isEqualTo("Succeeded 2/2/0/0");
+  }
+
+  @ParameterizedTest
+  @ValueSource(booleans = {true, false})
+  void takesStatementsOfAllKinds(boolean compiled) throws Exception {
+    String manifest =
+        Billing.selecting(
+            Billing.unit(
+                """
+                SELECT fee FROM subscription WHERE id = :subscriptionId FOR UPDATE; -- locked ? :x
+                WITH one AS (SELECT :subscriptionId::int AS id) INSERT INTO note SELECT 'with insert ' || id FROM one;
+                WITH one AS (INSERT INTO note VALUES ('with select ' || :subscriptionId) RETURNING text) SELECT * FROM one;
+                INSERT INTO note VALUES ('returning ' || :subscriptionId) RETURNING text, now();
+                MERGE INTO subscription s USING (VALUES (:subscriptionId::int)) AS v(id) ON s.id = v.id WHEN MATCHED THEN UPDATE SET fee = s.fee + :amount;
+                INSERT INTO note SELECT 'jsonb ' || (:doc::jsonb ? 'a') || (:doc::jsonb ?| array['x', 'b']) || (:doc::jsonb @? '$.a ? (@ > 0)');
+                INSERT INTO note VALUES ($$dollar :x ' ?$$), ('it''s ; :y ?'), (E'it\\'s :z');
+                INSERT INTO note VALUES ('twice ' || (:amount::numeric + 1) || ' ' || :amount::text || ' ' || (:subscriptionId::int + 1) || :subscriptionId);
+                INSERT INTO note VALUES ('null ' || coalesce(:nothing::text, 'is null') || (:nothing::date IS NULL));
+                INSERT INTO amounts (exact, tags, at, day) VALUES (:amount, array(select jsonb_array_elements_text(:tags::jsonb)), :at, :billingDate);
+                SELECT 1, 1 AS two, 1 AS two;
+                VALUES (1), (2);
+                TABLE subscription;
+                DELETE FROM note WHERE text = 'nobody' AND :subscriptionId::int > 0;
+                UPDATE subscription SET active = active WHERE id = :subscriptionId
+                """),
+            """
+            12345678901234567890.0123456789::numeric(30,10) AS amount, null::text AS nothing, array['a','b c','"'] AS tags,
+                  timestamptz '2026-11-01 01:02:03.456789+09' AS at, '{"a": 1, "b": null}'::jsonb AS doc\
+            """);
+    Billing billing = Billing.with(DATABASE, 1, manifest);
+    billing.execute("drop table if exists note, amounts");
+    billing.execute("create table note (text text)");
+    billing.execute(
+        "create table amounts (exact numeric(30,10), tags text[], at timestamptz, day date)");
+
+    billing.fire();
+    try (Connection connection = DATABASE.dataSource().getConnection()) {
+      assertThat(billing.units(compiled).on(connection).needsValues()).isNotEqualTo(compiled);
+    }
+    billing.drain(compiled);
+
+    assertThat(billing.text("select coalesce(max(message), 'none') from koyomi.dead"))
+        .isEqualTo("none");
+    assertThat(billing.run()).isEqualTo("Succeeded 1/1/0/0");
+    assertThat(billing.text("select string_agg(text, '|' order by text collate \"C\") from note"))
+        .isEqualTo(
+            "dollar :x ' ?|it's :z|it's ; :y ?|jsonb truetruetrue|null is nulltrue|returning 1|"
+                + "twice 12345678901234567891.0123456789 12345678901234567890.0123456789 21|"
+                + "with insert 1|with select 1");
+    assertThat(
+            billing.text(
+                "select format('%s %s %s %s', exact, tags, at at time zone 'UTC', day) from"
+                    + " amounts"))
+        .isEqualTo(
+            "12345678901234567890.0123456789 {a,\"b c\",\"\\\"\"} 2026-10-31 16:02:03.456789"
+                + " 2026-11-01");
+    assertThat(billing.text("select fee::text from subscription"))
+        .isEqualTo("12345678901234567891.0123456789");
+  }
+
+  @Test
+  void readsColumnsOfAllTypesInSetSql() throws Exception {
+    String manifest =
+        Billing.selecting(
+            Billing.committing(
+                Billing.unit(
+                    """
+                    INSERT INTO amounts SELECT job.amount, job.tags, job.at, job."billingDate", job.nothing
+                    FROM koyomi.jobs() job(Amount numeric(30, 10), "tags" jsonb, at timestamp with time zone, "billingDate" date, nothing int[])
+                    """),
+                "{mode: Chunk}"),
+            """
+            12345678901234567890.0123456789::numeric(30,10) AS amount, null::int[] AS nothing, array['a'] AS tags,
+                  timestamptz '2026-11-01 01:02:03.456789+09' AS at\
+            """);
+    Billing billing = Billing.with(DATABASE, 2, manifest);
+    billing.execute("drop table if exists amounts");
+    billing.execute(
+        "create table amounts (exact numeric(30,10), tags jsonb, at timestamptz, day date, nothing"
+            + " int[])");
+
+    billing.fire();
+    billing.drain();
+
+    assertThat(billing.run()).isEqualTo("Succeeded 2/2/0/0");
+    assertThat(
+            billing.text(
+                "select distinct format('%s %s %s %s %s', exact, tags, at at time zone 'UTC', day,"
+                    + " nothing is null) from amounts"))
+        .isEqualTo(
+            "12345678901234567890.0123456789 [\"a\"] 2026-10-31 16:02:03.456789 2026-11-01 t");
+  }
+
+  @Test
+  void refusesATriggerThatLacksAColumnOfTheSetSql() throws Exception {
+    Billing billing =
+        Billing.with(
+            DATABASE,
+            1,
+            Billing.committing(
+                Billing.unit(ALL.replace("\"billingDate\" date", "\"billingDay\" date")
+                        .replace("job.\"billingDate\"", "job.\"billingDay\"")),
+                "{mode: Chunk}"));
+
+    billing.fire();
+
+    assertThat(billing.text("select reason || ': ' || message from koyomi.run"))
+        .startsWith(
+            "ParameterWithoutColumn: spec.unit.sql: :billingDay has no column of that name in"
+                + " spec.trigger.sql");
+  }
+
+  @Test
+  void parksTheJobsThatLackAColumnOfTheSetSqlAndWorksTheOthers() throws Exception {
+    Billing billing = Way.CHUNK.billing(3);
+    billing.fire();
+    // As if the Unit had been changed while the run was open.
+    billing.execute(
+        "update koyomi.chunk set names = null, kinds = null, vals = null, jobs ="
+            + " jsonb_build_array(koyomi.payload_of(id, 0), '{\"subscriptionId\": 2}'::jsonb,"
+            + " koyomi.payload_of(id, 2))");
+
+    billing.drain();
+
+    assertThat(billing.run()).isEqualTo("PartiallyFailed 3/2/0/1");
+    assertThat(billing.text("select kind || ' ' || key from koyomi.dead")).isEqualTo("Parked 2");
+    assertThat(billing.text("select string_agg(subscription_id::text, ' ') from invoice"))
+        .isEqualTo("1 3");
+  }
+
+  /** The lease changes while the Unit of the tenth job runs: what came before it stays. */
+  @ParameterizedTest
+  @EnumSource
+  void commitsNothingMoreOnceTheFenceIsLost(Way way) throws Exception {
+    Billing billing = way.billing(20, "SELECT gate();\n");
+    makeGate(billing);
+    billing.fire();
+    LeasedSlice slice;
+    try (Connection leasing = DATABASE.dataSource().getConnection()) {
+      slice = billing.lease(leasing, billing.join()).orElseThrow();
+    }
+    try (Rival keeper = new Rival(DATABASE.dataSource());
+        Rival worker = new Rival(DATABASE.dataSource())) {
+      keeper.inOpenTransaction(
+          open -> open.createStatement().execute("select pg_advisory_xact_lock(42)"));
+      Units units = billing.units(way.compiled).on(worker.connection());
+      var stride = worker.blocked(_ -> units.run(new Units.Range(slice, 0, 20), null));
+      billing.execute("update koyomi.slice set lease = lease + 1");
+      keeper.commit();
+
+      Stride ended = Rival.outcome(stride);
+      assertThat(ended.ending()).isEqualTo(new Ending.Fenced());
+    }
+    long committed = billing.count("select position from koyomi.slice");
+    assertThat(committed)
+        .isEqualTo(
+            switch (way) {
+              case EACH_COMPILED -> 9;
+              case EACH_SENT -> 9;
+              case MANY_COMPILED, MANY_SENT -> 7;
+              case CHUNK -> 0;
+            });
+    assertThat(billing.count("select count(*) from invoice")).isEqualTo(committed);
+  }
+
+  private static void makeGate(Billing billing) {
+    billing.execute("drop sequence if exists tries");
+    billing.execute("create sequence tries");
+    billing.execute(
+        """
+        create or replace function gate() returns void language plpgsql as $$
+        begin
+          if nextval('tries') = (select case when count(*) = 0 then 1 else 10 end from koyomi.batch where commit_jobs < 500) then
+            perform pg_advisory_xact_lock(42);
+          end if;
+        end $$
+        """);
+  }
+
+  @Test
+  void sendsTheStatementsWhereTheRoleMayMakeNoProcedure() throws Exception {
+    Billing billing = Way.EACH_COMPILED.billing(3);
+    billing.fire();
+    try (Connection admin = superuser()) {
+      admin
+          .createStatement()
+          .execute(
+              """
+              do $$ begin
+                if not exists (select from pg_roles where rolname = 'plain') then create role plain; end if;
+                execute format('revoke temporary on database %I from public', current_database());
+                execute format('grant plain to %I', (select pg_get_userbyid(datdba) from pg_database where datname = current_database()));
+              end $$;
+              grant usage on schema koyomi, public to plain;
+              grant all on all tables in schema koyomi, public to plain;
+              grant all on all sequences in schema koyomi, public to plain;
+              """);
+    }
+    try (Connection connection = DATABASE.dataSource().getConnection()) {
+      LeasedSlice slice = billing.lease(connection, billing.join()).orElseThrow();
+      connection.createStatement().execute("set role plain");
+
+      Units units = billing.units(true).on(connection);
+
+      assertThat(units.needsValues()).isTrue();
+      assertThat(units.run(new Units.Range(slice, 0, 3), null)).isEqualTo(Stride.reached(3));
+      connection.createStatement().execute("reset role");
+    }
+    assertThat(billing.count("select count(*) from invoice")).isEqualTo(3);
+  }
+
+  private static Connection superuser() throws Exception {
+    var address = DATABASE.superuser();
+    return java.sql.DriverManager.getConnection(
+        address.jdbcUrl(), address.username(), address.password());
+  }
+}
