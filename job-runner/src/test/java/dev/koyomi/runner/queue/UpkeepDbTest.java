@@ -60,9 +60,7 @@ final class UpkeepDbTest {
   }
 
   private LeasedSlice lease(long worker) throws SQLException {
-    return connected(
-            connection -> billing.lease(connection, worker))
-        .orElseThrow();
+    return connected(connection -> billing.lease(connection, worker)).orElseThrow();
   }
 
   private void fail(LeasedSlice slice, int at, @Nullable Duration retryAfter) throws SQLException {
@@ -139,10 +137,7 @@ final class UpkeepDbTest {
     beats(6);
 
     assertThat(workers.heartbeat(worker)).isFalse();
-    Optional<LeasedSlice> lease =
-        connected(
-            connection ->
-                billing.lease(connection, worker));
+    Optional<LeasedSlice> lease = connected(connection -> billing.lease(connection, worker));
     assertThat(lease).isEmpty();
   }
 
@@ -381,7 +376,9 @@ final class UpkeepDbTest {
   }
 
   private int redrive(long run) {
-    return new DeadJobs(DATABASE.jdbi()).retry(run, List.of());
+    return Interventions.done(
+        DATABASE.jdbi(),
+        asked -> asked.retry(new Interventions.DeadJobs(run, List.of(), Optional.empty())));
   }
 
   @Test
