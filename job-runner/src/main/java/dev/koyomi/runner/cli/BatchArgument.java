@@ -1,12 +1,39 @@
 package dev.koyomi.runner.cli;
 
+import dev.koyomi.runner.history.History;
+import dev.koyomi.runner.history.RunRow;
 import dev.koyomi.runner.queue.Batches;
 import java.util.List;
 import org.jdbi.v3.core.Jdbi;
 
 /** A batch as people name it. */
 final class BatchArgument {
+  static final String MEANS = "The batch: NAMESPACE/NAME, or NAME alone where that is enough.";
+
   private BatchArgument() {}
+
+  /** The registered batch. */
+  static Batches.Batch find(Jdbi jdbi, String typed) {
+    return new Batches(jdbi).find(resolve(jdbi, typed)).orElseThrow();
+  }
+
+  /** As one types it where the namespace is clear. */
+  static String shortName(String batch) {
+    return batch.substring(batch.indexOf('/') + 1);
+  }
+
+  /** A run of the batch; the number of another one's ends the command. */
+  static RunRow run(Jdbi jdbi, String batch, long id) {
+    return new History(jdbi)
+        .run(id)
+        .filter(run -> run.batch().equals(batch))
+        .orElseThrow(
+            () ->
+                new CommandProblem(
+                    ExitCode.WRONG,
+                    "%s has no run %d: `koyomi runs %s` lists what it has."
+                        .formatted(batch, id, shortName(batch))));
+  }
 
   /** The batch's full name: {@code namespace/name}. */
   static String resolve(Jdbi jdbi, String typed) {

@@ -7,7 +7,7 @@ import dev.koyomi.runner.dev.LocalPostgres;
 import dev.koyomi.runner.history.History;
 import dev.koyomi.runner.history.RunRow;
 import dev.koyomi.runner.queue.Batches;
-import dev.koyomi.runner.queue.DeadJobs;
+import dev.koyomi.runner.queue.Interventions;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
@@ -17,6 +17,7 @@ import java.util.concurrent.Callable;
 import org.jdbi.v3.core.JdbiException;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Option;
 
 @Command(
     name = "retry",
@@ -32,7 +33,11 @@ final class FailedRetryVerb implements Callable<Integer> {
   private final Surroundings surroundings;
   private final Screen screen;
 
-  @Mixin private FailedVerb.Choice choice = new FailedVerb.Choice();
+  @Mixin private FailedVerb.Scope scope = new FailedVerb.Scope();
+
+  @Option(names = "--dry-run", description = "Only say how many jobs of which runs that would be.")
+  private boolean dryRun;
+
   @Mixin private DatabaseOption option = new DatabaseOption();
 
   FailedRetryVerb(Surroundings surroundings) {
@@ -42,52 +47,91 @@ final class FailedRetryVerb implements Callable<Integer> {
 
   @Override
   public Integer call() throws Exception {
-    if (!choice.hasName()) {
-      throw new CommandProblem(ExitCode.WRONG, "Say of which batch: failed retry NAME.");
-    }
     try (var opened = option.open(surroundings, new LocalPostgres.Options(false, true, Map.of()));
         Database database = Database.direct(opened.address(), "koyomi failed retry");
         Stop stop = Stop.install()) {
-      History.Filter filter = choice.filter(database);
+      History.Filter filter = scope.filter(database, "retry");
       List<RunRow> runs = new History(database.jdbi()).runsInNeed(filter);
       if (runs.isEmpty()) {
-        screen.line(choice.nothing());
+        screen.line(scope.nothing());
         return ExitCode.DONE;
+      }
+      if (dryRun) {
+        return rehearse(database, runs, filter);
       }
       if (opened.local().isEmpty()) {
         return putBack(database, runs, filter);
       }
       opened.local().ifPresent(stop::closeAtStop);
       try {
-        return work(opened, stop, runs, filter);
+        for (String batch : runs.stream().map(RunRow::batch).distinct().toList()) {
+          work(
+              opened,
+              stop,
+              runs.stream().filter(run -> run.batch().equals(batch)).toList(),
+              filter);
+        }
+        return ExitCode.DONE;
       } finally {
         stop.yieldTo();
       }
     }
   }
 
-  private int putBack(Database database, List<RunRow> runs, History.Filter filter) {
+  private int rehearse(Database database, List<RunRow> runs, History.Filter filter) {
     List<String> refusals = new ArrayList<>();
+    List<RunRow> taken = new ArrayList<>();
+    Table byRun = FailedVerb.byRun();
+    int all = 0;
     for (RunRow run : runs) {
       try {
-        int jobs = new DeadJobs(database.jdbi()).retry(run.id(), filter.keys());
+        int jobs =
+            Interventions.rehearsed(
+                database.jdbi(), asked -> asked.retry(FailedVerb.of(run, filter)));
+        byRun = FailedVerb.with(byRun, run, jobs);
+        taken.add(run);
+        all += jobs;
+      } catch (JdbiException refused) {
+        refusals.add(refusal(refused));
+      }
+    }
+    if (!taken.isEmpty()) {
+      byRun.print(screen);
+      screen.line();
+    }
+    screen.line("%s would be retried. Nothing was changed.".formatted(Shown.jobs(all)));
+    return ended(database, taken, refusals);
+  }
+
+  private int putBack(Database database, List<RunRow> runs, History.Filter filter) {
+    List<String> refusals = new ArrayList<>();
+    List<RunRow> taken = new ArrayList<>();
+    for (RunRow run : runs) {
+      try {
+        int jobs = retry(database, run, filter);
         if (jobs > 0) {
           screen.line(
               "%s of run %d (%s) %s for a worker."
                   .formatted(
                       Shown.jobs(jobs), run.id(), run.logicalDate(), jobs == 1 ? "waits" : "wait"));
+          taken.add(run);
         }
       } catch (JdbiException refused) {
         refusals.add(refusal(refused));
       }
     }
+    return ended(database, taken, refusals);
+  }
+
+  private int ended(Database database, List<RunRow> taken, List<String> refusals) {
+    FailedVerb.sayWhenOutOfOrder(screen, database, taken);
     if (!refusals.isEmpty()) {
       throw new CommandProblem(ExitCode.OTHER, refusals);
     }
     return ExitCode.DONE;
   }
 
-  private int work(
+  private void work(
       DatabaseOption.Opened opened, Stop stop, List<RunRow> runs, History.Filter filter)
       throws Exception {
     Planned.Valid batch;
@@ -105,9 +149,10 @@ final class FailedRetryVerb implements Callable<Integer> {
       History history = new History(database.jdbi());
       LocalRun local = new LocalRun(surroundings, database, batch, stop);
       int batchId = local.enter();
+      FailedVerb.sayWhenOutOfOrder(screen, database, runs);
       for (RunRow run : runs) {
         Stopwatch watch = new Stopwatch();
-        int jobs = retry(database, run, filter);
+        int jobs = retryOrEnd(database, run, filter);
         if (jobs > 0) {
           screen.line(
               "Working %s of run %d (%s) again."
@@ -121,15 +166,18 @@ final class FailedRetryVerb implements Callable<Integer> {
         }
       }
     }
-    return ExitCode.DONE;
   }
 
-  private static int retry(Database database, RunRow run, History.Filter filter) {
+  private static int retryOrEnd(Database database, RunRow run, History.Filter filter) {
     try {
-      return new DeadJobs(database.jdbi()).retry(run.id(), filter.keys());
+      return retry(database, run, filter);
     } catch (JdbiException refused) {
       throw new CommandProblem(ExitCode.OTHER, refusal(refused));
     }
+  }
+
+  private static int retry(Database database, RunRow run, History.Filter filter) {
+    return Interventions.done(database.jdbi(), asked -> asked.retry(FailedVerb.of(run, filter)));
   }
 
   /** What the queue says when it refuses; everything else is not meant for this place. */

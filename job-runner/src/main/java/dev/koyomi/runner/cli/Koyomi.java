@@ -41,7 +41,8 @@ public final class Koyomi {
             environment,
             folder(environment),
             ZoneId.systemDefault(),
-            InstantSource.system()));
+            InstantSource.system(),
+            Keyboard.real()));
   }
 
   /** Where the local database lives; the launcher names the project's. */
@@ -108,9 +109,13 @@ public final class Koyomi {
             .addSubcommand(new TriggerVerb(surroundings))
             .addSubcommand(new WorkVerb(surroundings))
             .addSubcommand(new RunsVerb(surroundings))
-            .addSubcommand(FailedVerb.commandLine(surroundings));
+            .addSubcommand(FailedVerb.commandLine(surroundings))
+            .addSubcommand(QueueVerb.commandLine(surroundings))
+            .addSubcommand(new CancelVerb(surroundings))
+            .addSubcommand(new EnqueueVerb(surroundings));
     root.getSubcommands().values().forEach(Koyomi::addHelp);
-    return root.setOut(screen.out())
+    return root.setExpandAtFiles(false) // --payload @FILE is the verb's own
+        .setOut(screen.out())
         .setErr(screen.err())
         .setColorScheme(CommandLine.Help.defaultColorScheme(screen.colour() ? Ansi.ON : Ansi.OFF))
         .setUsageHelpWidth(Math.clamp(screen.width(), 60, 110))

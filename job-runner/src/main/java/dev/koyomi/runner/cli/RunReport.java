@@ -72,7 +72,9 @@ final class RunReport {
   private void printFailed(RunRow run, Optional<Path> fix) {
     var failed =
         history.failed(
-            new History.Filter(Optional.empty(), Optional.of(run.id()), List.of()), SHOWN);
+            new History.Filter(
+                Optional.empty(), Optional.of(run.id()), List.of(), Optional.empty()),
+            SHOWN);
     screen.line();
     screen.line(
         screen.in(

@@ -11,15 +11,26 @@ import java.util.Map;
  * @param folder where the local database lives
  * @param zone in which times are shown
  * @param clock what the person's clock says; never decides about jobs
+ * @param keyboard what is typed or piped into the command
  */
 record Surroundings(
-    Screen screen, Map<String, String> environment, Path folder, ZoneId zone, InstantSource clock) {
+    Screen screen,
+    Map<String, String> environment,
+    Path folder,
+    ZoneId zone,
+    InstantSource clock,
+    Keyboard keyboard) {
   Surroundings {
     environment = Map.copyOf(environment);
   }
 
   boolean inPod() {
     return environment.containsKey("KOYOMI_POD");
+  }
+
+  /** Who asks, for those who read later what was done. */
+  String user() {
+    return environment.getOrDefault("USER", environment.getOrDefault("LOGNAME", "somebody"));
   }
 
   /** What the queue calls this process: the pod, elsewhere the process number. */

@@ -51,8 +51,56 @@ public final class History {
                 .findOne());
   }
 
+  /** What a registered batch has to do; empty for one that is not registered. */
+  public Optional<QueueRow> queue(String batch) {
+    return jdbi.withHandle(
+        handle ->
+            handle
+                .createQuery(
+                    """
+                    select q.*, b.paused_at, b.paused_by, b.paused_why
+                      from koyomi.backlog q join koyomi.batch b on b.name = q.batch
+                      where q.batch = :batch
+                    """)
+                .bind("batch", batch)
+                .map(
+                    (row, _) ->
+                        new QueueRow(
+                            row.getString("batch"),
+                            row.getLong("waiting"),
+                            row.getLong("running"),
+                            row.getLong("retrying"),
+                            row.getLong("dead"),
+                            instantIfAny(row, "paused_at"),
+                            row.getString("paused_by"),
+                            row.getString("paused_why")))
+                .findOne());
+  }
+
+  /** Lanes of the batch that a dead job holds, in their order. */
+  public List<StoppedLane> stoppedLanes(String batch) {
+    return jdbi.withHandle(
+        handle ->
+            handle
+                .createQuery(
+                    "select * from koyomi.stopped_lanes where batch = :batch order by lane")
+                .bind("batch", batch)
+                .map(
+                    (row, _) ->
+                        new StoppedLane(
+                            row.getInt("lane"),
+                            row.getLong("run_id"),
+                            row.getString("key"),
+                            row.getString("error_class"),
+                            row.getString("message"),
+                            instant(row, "stopped_at"),
+                            row.getLong("waiting")))
+                .list());
+  }
+
   /** Which failed jobs are meant; a part that is empty leaves nothing out. */
-  public record Filter(Optional<String> batch, Optional<Long> run, List<String> keys) {
+  public record Filter(
+      Optional<String> batch, Optional<Long> run, List<String> keys, Optional<String> error) {
     public Filter {
       keys = List.copyOf(keys);
     }
@@ -88,6 +136,7 @@ public final class History {
     return query
         .bind("batch", filter.batch().orElse(null))
         .bind("run", filter.run().orElse(null))
+        .bind("error", filter.error().orElse(null))
         .bindArray("keys", String.class, filter.keys());
   }
 
@@ -96,7 +145,9 @@ public final class History {
       from koyomi.dead d
         join koyomi.run r on r.id = d.run_id
         join koyomi.batch b on b.id = r.batch_id
-        where (cast(:batch as text) is null or b.name = :batch)
+        where d.discarded_at is null
+          and (cast(:batch as text) is null or b.name = :batch)
+          and (cast(:error as text) is null or d.error_class = :error)
           and (cast(:run as bigint) is null or d.run_id = :run)
           and (cardinality(cast(:keys as text[])) = 0 or d.key = any (:keys))\
       """;

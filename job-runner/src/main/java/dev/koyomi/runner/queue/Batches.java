@@ -14,8 +14,19 @@ public final class Batches {
     this.jdbi = jdbi;
   }
 
-  /** A registered batch: its number in the queue and the definition that was registered last. */
-  public record Batch(int id, String name, long generation, String definition) {}
+  /**
+   * A registered batch.
+   *
+   * @param id its number in the queue
+   * @param definition that was registered last
+   * @param mode Unordered, Fifo or FifoByKey
+   */
+  public record Batch(int id, String name, long generation, String definition, String mode) {
+    /** Whether its jobs wait for one another. */
+    public boolean ordered() {
+      return !mode.equals("Unordered");
+    }
+  }
 
   /**
    * Makes a batch known or takes its new definition; new and changed schedule entries get the
@@ -45,8 +56,8 @@ public final class Batches {
         handle ->
             handle
                 .createQuery(
-                    "select id, name, generation, definition::text as definition from koyomi.batch"
-                        + " where name = :name")
+                    "select id, name, generation, definition::text as definition, mode from"
+                        + " koyomi.batch where name = :name")
                 .bind("name", name)
                 .map(
                     (row, _) ->
@@ -54,7 +65,8 @@ public final class Batches {
                             row.getInt("id"),
                             row.getString("name"),
                             row.getLong("generation"),
-                            row.getString("definition")))
+                            row.getString("definition"),
+                            row.getString("mode")))
                 .findOne());
   }
 

@@ -64,8 +64,52 @@ class FailedRetryVerbTest {
   @Test
   void wantsToKnowTheBatch() {
     Typed typed = type("failed", "retry");
-    assertThat(typed.err()).isEqualTo("koyomi: Say of which batch: failed retry NAME.\n");
+    assertThat(typed.err())
+        .isEqualTo("koyomi: Say of which batch: failed retry NAME, or --all for every batch.\n");
     assertThat(typed.exitCode()).isEqualTo(ExitCode.WRONG);
+  }
+
+  @Test
+  void takesAllBatchesOrARunWithoutAName() throws Exception {
+    execute("update subscription set fee = 1");
+
+    assertThat(type("failed", "retry", "--all", "--key", "2").out())
+        .isEqualTo("1 job of run 1 (2026-11-01) waits for a worker.\n");
+    assertThat(type("failed", "retry", "--run", "1").out())
+        .isEqualTo("1 job of run 1 (2026-11-01) waits for a worker.\n");
+  }
+
+  @Test
+  void takesThoseOfOneErrorClass() {
+    execute("update koyomi.dead set error_class = 'Timeout' where key = '4'");
+
+    assertThat(type("failed", "retry", "invoices", "--error", "23505").out())
+        .isEqualTo("No job with such an error needs attention.\n");
+    assertThat(type("failed", "retry", "invoices", "--error", "Timeout").out())
+        .isEqualTo("1 job of run 1 (2026-11-01) waits for a worker.\n");
+    assertThat(billing.text("select string_agg(key, ' ') from koyomi.dead")).isEqualTo("2");
+  }
+
+  @Test
+  void aDryRunChangesNothing() {
+    Golden.assertScreen(
+        "failed-retry-dry-run", type("failed", "retry", "--all", "--dry-run").all());
+
+    assertThat(billing.run()).isEqualTo("PartiallyFailed 5/3/0/2");
+    assertThat(billing.count("select count(*) from koyomi.slice")).isZero();
+  }
+
+  @Test
+  void saysThatJobsOfAnOrderedBatchLoseTheirPlace() {
+    execute("update koyomi.batch set mode = 'FifoByKey', lanes = 256");
+
+    assertThat(type("failed", "retry", "invoices").out())
+        .isEqualTo(
+            """
+            2 jobs of run 1 (2026-11-01) wait for a worker.
+            billing/invoices is ordered (FifoByKey): its jobs are retried out of order, as those \
+            behind them went on; only one that stopped its lane keeps its place.
+            """);
   }
 
   private static void execute(String sql) {

@@ -20,7 +20,15 @@ class HelpTest {
             "failed",
             "failed list",
             "failed show",
-            "failed retry")
+            "failed retry",
+            "failed discard",
+            "queue",
+            "queue show",
+            "queue pause",
+            "queue resume",
+            "queue clear",
+            "cancel",
+            "enqueue")
         .map(verb -> DynamicTest.dynamicTest("koyomi " + verb, () -> assertHelp(verb)));
   }
 

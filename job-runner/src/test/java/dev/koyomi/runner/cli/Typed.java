@@ -19,6 +19,7 @@ record Typed(int exitCode, String out, String err) {
   static final class Place {
     private final Map<String, String> environment = new HashMap<>();
     private Path folder = Path.of("target", "no-such-folder");
+    private Keyboard keyboard = new Keys(false, "");
 
     Place database(DatabaseAddress address) {
       environment.put("KOYOMI_DATABASE_URI", address.jdbcUrl());
@@ -37,6 +38,18 @@ record Typed(int exitCode, String out, String err) {
       return this;
     }
 
+    /** A person who answers so when asked. */
+    Place answering(String line) {
+      keyboard = new Keys(true, line);
+      return this;
+    }
+
+    /** What another program writes into the command. */
+    Place piped(String text) {
+      keyboard = new Keys(false, text);
+      return this;
+    }
+
     Typed type(String... words) {
       StringWriter out = new StringWriter();
       StringWriter err = new StringWriter();
@@ -44,11 +57,19 @@ record Typed(int exitCode, String out, String err) {
           new Screen(new PrintWriter(out), new PrintWriter(err), OptionalInt.empty(), false);
       Koyomi koyomi =
           new Koyomi(
-              new Surroundings(screen, environment, folder, ZoneId.of("Asia/Tokyo"), () -> NOW));
+              new Surroundings(
+                  screen, environment, folder, ZoneId.of("Asia/Tokyo"), () -> NOW, keyboard));
       int exitCode = koyomi.run(words);
       screen.out().flush();
       screen.err().flush();
       return new Typed(exitCode, out.toString(), err.toString());
+    }
+  }
+
+  private record Keys(boolean person, String text) implements Keyboard {
+    @Override
+    public String line() {
+      return text;
     }
   }
 

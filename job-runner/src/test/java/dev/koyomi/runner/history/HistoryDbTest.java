@@ -39,6 +39,6 @@ final class HistoryDbTest {
   }
 
   private static History.Filter filter(String batch, List<String> keys) {
-    return new History.Filter(Optional.of(batch), Optional.empty(), keys);
+    return new History.Filter(Optional.of(batch), Optional.empty(), keys, Optional.empty());
   }
 }

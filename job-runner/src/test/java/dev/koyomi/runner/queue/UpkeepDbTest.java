@@ -376,7 +376,9 @@ final class UpkeepDbTest {
   }
 
   private int redrive(long run) {
-    return new DeadJobs(DATABASE.jdbi()).retry(run, List.of());
+    return Interventions.done(
+        DATABASE.jdbi(),
+        asked -> asked.retry(new Interventions.DeadJobs(run, List.of(), Optional.empty())));
   }
 
   @Test

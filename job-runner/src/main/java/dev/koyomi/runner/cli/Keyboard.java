@@ -1,0 +1,42 @@
+package dev.koyomi.runner.cli;
+
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.charset.StandardCharsets;
+import java.util.Objects;
+
+/** What comes into a command while it runs. */
+interface Keyboard {
+  /** Whether a person sits there who can be asked. */
+  boolean person();
+
+  /** What the person types next; empty when the answer is to be read from nobody. */
+  String line();
+
+  /** All that a file or another program gives. */
+  String text();
+
+  /** The real one: the process's standard input. */
+  static Keyboard real() {
+    return new Keyboard() {
+      @Override
+      public boolean person() {
+        return Objects.requireNonNull(System.console()).isTerminal();
+      }
+
+      @Override
+      public String line() {
+        return Objects.requireNonNullElse(Objects.requireNonNull(System.console()).readLine(), "");
+      }
+
+      @Override
+      public String text() {
+        try {
+          return new String(System.in.readAllBytes(), StandardCharsets.UTF_8);
+        } catch (IOException broken) {
+          throw new UncheckedIOException(broken);
+        }
+      }
+    };
+  }
+}

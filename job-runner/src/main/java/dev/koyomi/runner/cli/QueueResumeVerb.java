@@ -1,0 +1,88 @@
+package dev.koyomi.runner.cli;
+
+import dev.koyomi.runner.db.Database;
+import dev.koyomi.runner.dev.LocalPostgres;
+import dev.koyomi.runner.history.History;
+import dev.koyomi.runner.history.StoppedLane;
+import dev.koyomi.runner.queue.Batches;
+import dev.koyomi.runner.queue.Interventions;
+import java.util.List;
+import java.util.concurrent.Callable;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.Parameters;
+
+@Command(
+    name = "resume",
+    description = {
+      "Ends the pause of a batch; or, with --key, lets lanes go on that a job stopped.",
+      "",
+      "A lane of an ordered batch stops at a job that is out of attempts (spec.job.order.onDead:"
+          + " StopLane). With --key the jobs behind it go on; the job itself still needs attention."
+    })
+final class QueueResumeVerb implements Callable<Integer> {
+  private final Surroundings surroundings;
+  private final Screen screen;
+
+  @Parameters(paramLabel = "NAME", description = BatchArgument.MEANS)
+  private String name = "";
+
+  @Option(
+      names = "--key",
+      paramLabel = "KEY",
+      description = "The job that stopped its lane; may be repeated.")
+  private List<String> keys = List.of();
+
+  @Mixin private DatabaseOption option = new DatabaseOption();
+
+  QueueResumeVerb(Surroundings surroundings) {
+    this.surroundings = surroundings;
+    this.screen = surroundings.screen();
+  }
+
+  @Override
+  public Integer call() {
+    try (var opened = option.open(surroundings, LocalPostgres.Options.shared());
+        Database database = Database.direct(opened.address(), "koyomi queue")) {
+      Batches.Batch batch = BatchArgument.find(database.jdbi(), name);
+      if (keys.isEmpty()) {
+        resume(database, batch);
+      } else {
+        resumeLanes(database, batch);
+      }
+      return ExitCode.DONE;
+    }
+  }
+
+  private void resume(Database database, Batches.Batch batch) {
+    boolean resumed = Interventions.done(database.jdbi(), asked -> asked.resume(batch.id()));
+    screen.line((resumed ? "%s goes on." : "%s is not paused.").formatted(batch.name()));
+    List<StoppedLane> lanes = new History(database.jdbi()).stoppedLanes(batch.name());
+    if (!lanes.isEmpty()) {
+      screen.line(
+          "%s stopped by a job that needs attention: `koyomi queue show %s` lists them."
+              .formatted(
+                  lanes.size() == 1
+                      ? "1 of its lanes is"
+                      : Shown.count(lanes.size()) + " of its lanes are",
+                  BatchArgument.shortName(batch.name())));
+    }
+  }
+
+  private void resumeLanes(Database database, Batches.Batch batch) {
+    int lanes = Interventions.done(database.jdbi(), asked -> asked.resumeLanes(batch.id(), keys));
+    if (lanes == 0) {
+      screen.line(
+          "No lane of %s is stopped by %s."
+              .formatted(batch.name(), keys.size() == 1 ? "that job" : "these jobs"));
+      return;
+    }
+    screen.line(
+        lanes == 1
+            ? "1 lane of %s goes on without the job that stopped it, which still needs attention."
+                .formatted(batch.name())
+            : "%s lanes of %s go on without the jobs that stopped them, which still need attention."
+                .formatted(Shown.count(lanes), batch.name()));
+  }
+}
