@@ -5,8 +5,10 @@ import static org.assertj.core.api.Assertions.assertThat;
 import dev.koyomi.runner.db.Database;
 import dev.koyomi.runner.db.Migration;
 import dev.koyomi.runner.dev.LocalPostgres;
+import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.sql.SQLException;
 import java.time.Duration;
 import java.util.List;
 import java.util.Map;
@@ -47,6 +49,22 @@ final class ChaosTest {
     assertThat(histogram.total()).isPositive();
   }
 
+  /** Takes a guard out, to see that this suite notices: {@code -Dkoyomi.chaos.sabotage=} SQL file. */
+  private static void sabotage(Database database) throws IOException, SQLException {
+    String file = System.getProperty("koyomi.chaos.sabotage", "");
+    if (!file.isEmpty()) {
+      String sql = Files.readString(Path.of(file));
+      database
+          .jdbi()
+          .useHandle(
+              handle -> {
+                try (var statement = handle.getConnection().createStatement()) {
+                  statement.execute(sql);
+                }
+              });
+    }
+  }
+
   private static void play(LocalPostgres postgres, int number, Histogram histogram)
       throws Exception {
     Random random = new Random(SEED + number);
@@ -58,6 +76,7 @@ final class ChaosTest {
             postgres.address(), "chaos", 16, Duration.ofSeconds(5), Duration.ofSeconds(30))) {
       database.jdbi().useHandle(handle -> handle.execute("drop schema if exists koyomi cascade"));
       new Migration(database).run();
+      sabotage(database);
       String url = postgres.address().jdbcUrl();
       int port = Integer.parseInt(url.replaceAll(".*:([0-9]+)/.*", "$1"));
       Crowd crowd =

@@ -90,11 +90,6 @@ final class Crowd implements AutoCloseable {
     return new Member(name, process, wire);
   }
 
-  /** Any of them. */
-  Member any() {
-    return members.get(random.nextInt(members.size()));
-  }
-
   List<Member> all() {
     return List.copyOf(members);
   }

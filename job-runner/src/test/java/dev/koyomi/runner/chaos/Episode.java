@@ -69,6 +69,12 @@ final class Episode implements AutoCloseable {
     }
     peace();
     count();
+    System.out.printf(
+        "chaos:   %d runs, %d jobs, %d effects, %d failures%n",
+        one("select count(*) from koyomi.run"),
+        one("select sum(size) from koyomi.chunk"),
+        one("select count(*) from effect"),
+        one("select count(*) from koyomi.failure"));
     return new Invariants(jdbi).broken(workload);
   }
 
@@ -130,26 +136,31 @@ final class Episode implements AutoCloseable {
 
   /** Only a worker that holds work is worth it. */
   private boolean onBusy(Harm harm) throws Exception {
-    Crowd.Member member = crowd.any();
-    if (!busy(member)) {
-      return false;
+    Optional<Crowd.Member> member = busy();
+    if (member.isPresent()) {
+      harm.to(member.get());
     }
-    harm.to(member);
-    return true;
+    return member.isPresent();
   }
 
-  private boolean busy(Crowd.Member member) {
-    return one(
-            "select count(*) from koyomi.slice s join koyomi.worker w on w.id = s.worker_id where w.pod = '%s' and s.lease is not null"
-                .formatted(member.name))
-        > 0;
+  private Optional<Crowd.Member> busy() {
+    List<String> pods =
+        jdbi.withHandle(
+            handle ->
+                handle
+                    .createQuery(
+                        "select w.pod from koyomi.slice s join koyomi.worker w on w.id = s.worker_id where s.lease is not null order by random() limit 1")
+                    .mapTo(String.class)
+                    .list());
+    return crowd.all().stream().filter(member -> pods.contains(member.name)).findAny();
   }
 
   private boolean freeze() throws Exception {
-    Crowd.Member member = crowd.any();
-    if (!busy(member)) {
+    Optional<Crowd.Member> busy = busy();
+    if (busy.isEmpty()) {
       return false;
     }
+    Crowd.Member member = busy.get();
     member.signal("STOP");
     String lost =
         "select count(*) from koyomi.worker where pod = '%s' and lost_at is not null".formatted(member.name);

@@ -1,5 +1,6 @@
 package dev.koyomi.runner.chaos;
 
+import java.sql.SQLException;
 import java.util.Random;
 import org.jdbi.v3.core.Jdbi;
 
@@ -11,11 +12,13 @@ final class Scene {
     this.jdbi = jdbi;
   }
 
-  void set(Workload workload, Random random) {
+  void set(Workload workload, Random random) throws SQLException {
     jdbi.useHandle(
         handle -> {
           handle.execute("update koyomi.meta set beat_every = '250 milliseconds', beat_at = '-infinity'");
-          handle.createScript(SQL).execute();
+          try (var statement = handle.getConnection().createStatement()) {
+            statement.execute(SQL);
+          }
           handle.execute(
               "insert into target select g, g % 97 = 0 from generate_series(1, ?) g",
               workload.targets());
@@ -53,6 +56,7 @@ final class Scene {
           perform nextval('hit_collision');
           raise exception 'in the way' using errcode = (array['40001', '40P01', '55P03'])[1 + floor(random() * 3)::int];
         end if;
+        perform pg_sleep(0.001);
         if (select poison from target where n = p_n) then
           raise exception 'poison' using errcode = '23514';
         end if;

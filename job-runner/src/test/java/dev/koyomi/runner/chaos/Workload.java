@@ -21,7 +21,7 @@ record Workload(Mode mode, String commit, int targets, boolean stopsLanes) {
           default -> "{mode: Each}";
         };
     return new Workload(
-        mode, commit, mode == Mode.Unordered ? 1500 : 400, random.nextInt(3) == 0);
+        mode, commit, mode == Mode.Unordered ? 3000 : 600, random.nextInt(3) == 0);
   }
 
   boolean ordered() {
