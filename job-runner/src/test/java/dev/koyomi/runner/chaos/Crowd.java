@@ -57,7 +57,7 @@ final class Crowd implements AutoCloseable {
     this.random = random;
   }
 
-  void fill(int size) throws IOException {
+  synchronized void fill(int size) throws IOException {
     members.removeIf(member -> !member.process.isAlive());
     while (members.size() < size) {
       members.add(start());
@@ -90,12 +90,12 @@ final class Crowd implements AutoCloseable {
     return new Member(name, process, wire);
   }
 
-  List<Member> all() {
+  synchronized List<Member> all() {
     return List.copyOf(members);
   }
 
   /** Everything as it should be: nobody is frozen, no wire is cut or slow. */
-  void heal() {
+  synchronized void heal() {
     for (Member member : members) {
       member.signal("CONT");
       member.wire.mend();

@@ -17,12 +17,16 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import java.util.Random;
+import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.locks.LockSupport;
 import org.jdbi.v3.core.Jdbi;
 
 /** One batch with its own rules is worked while everything that can happen to it does; then peace, and the count. */
 final class Episode implements AutoCloseable {
   private static final List<Fault> FAULTS = List.of(Fault.values());
+  /** Faults that are under way at the same time. */
+  private static final int HANDS = 4;
+
   private static final Duration PEACE = Duration.ofSeconds(60);
 
   private final Database database;
@@ -32,7 +36,7 @@ final class Episode implements AutoCloseable {
   private final Histogram histogram;
   private final Planned.Valid batch;
   private final Crowd crowd;
-  private int days;
+  private final AtomicInteger days = new AtomicInteger();
 
   Episode(
       Database database,
@@ -62,10 +66,17 @@ final class Episode implements AutoCloseable {
     crowd.fill(3);
     fire(false);
     long end = System.nanoTime() + time.toNanos();
+    List<Thread> hands = new ArrayList<>();
+    for (int hand = 0; hand < HANDS; hand++) {
+      hands.add(Thread.ofPlatform().start(() -> harm(end)));
+    }
     while (System.nanoTime() < end) {
-      // Whatever the fault broke for us too is mended by the next round.
-      attempt(this::round);
-      LockSupport.parkNanos(Duration.ofMillis(random.nextInt(120)).toNanos());
+      // Whatever a fault broke for us too is mended by the next look.
+      attempt(this::keepBusy);
+      LockSupport.parkNanos(Duration.ofMillis(50).toNanos());
+    }
+    for (Thread hand : hands) {
+      hand.join();
     }
     peace();
     count();
@@ -92,11 +103,21 @@ final class Episode implements AutoCloseable {
     }
   }
 
-  private void round() throws Exception {
+  private void harm(long end) {
+    while (System.nanoTime() < end) {
+      attempt(this::round);
+      LockSupport.parkNanos(Duration.ofMillis(random.nextInt(40)).toNanos());
+    }
+  }
+
+  private void keepBusy() throws Exception {
     crowd.fill(3);
     if (one("select count(*) from koyomi.run where state in ('Selecting', 'Running') and open_until is null") < 2) {
-      fire(random.nextInt(3) == 0);
+      fire(false);
     }
+  }
+
+  private void round() throws Exception {
     Fault fault = FAULTS.get(random.nextInt(FAULTS.size()));
     boolean hit =
         switch (fault) {
@@ -245,7 +266,7 @@ final class Episode implements AutoCloseable {
   }
 
   private boolean fire(boolean twice) {
-    LocalDate day = LocalDate.of(2026, 1, 1).plusDays(days++);
+    LocalDate day = LocalDate.of(2026, 1, 1).plusDays(days.getAndIncrement());
     List<Thread> threads = new ArrayList<>();
     for (int i = 0; i < (twice ? 2 : 1); i++) {
       threads.add(Thread.ofVirtual().start(() -> attempt(() -> trigger(day))));
@@ -270,7 +291,7 @@ final class Episode implements AutoCloseable {
 
   /** Its session ends in the middle of the selection and its heart stops: as a killed pod's. */
   private boolean triggerKilled() throws Exception {
-    LocalDate day = LocalDate.of(2026, 1, 1).plusDays(days++);
+    LocalDate day = LocalDate.of(2026, 1, 1).plusDays(days.getAndIncrement());
     did("update failpoint set selecting = 0.02");
     try {
       Thread trigger = Thread.ofVirtual().start(() -> attempt(() -> trigger(day)));
