@@ -112,6 +112,7 @@ begin
       select p_batch, koyomi.now(), 'enqueued/' || v_today || case count(*) when 0 then '' else '/' || count(*) + 1 end,
              v_today, '', 'Running', false, interval '0', koyomi.now(), koyomi.now(), (v_today + 1)::timestamp at time zone v_zone
       from koyomi.run r where r.batch_id = p_batch and r.request like 'enqueued/' || v_today || '%'
+        and not (r.state = 'Running' and r.open_until > koyomi.now())  -- another session made it meanwhile: the next look finds it
       on conflict do nothing;
   end loop;
 end $$;

@@ -80,6 +80,7 @@ public final class TestDatabase implements BeforeAllCallback, AfterAllCallback {
                       .mapTo(String.class)
                       .one();
               handle.execute("truncate " + tables + " restart identity cascade");
+              handle.execute("alter sequence koyomi.job_id restart");
             });
   }
 }
