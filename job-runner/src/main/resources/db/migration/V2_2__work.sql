@@ -75,7 +75,7 @@ begin
   insert into koyomi.work (run_id, chunk_id, attempt, kind, first, stop, ordinals, succeeded, skipped, cancelled, worker_id, began_at, ended_at)
     values (p_slice.run_id, p_slice.chunk_id, p_slice.attempt, 'Done', p_slice.started, p_slice.position, v_done,
             p_slice.position - p_slice.started - v_failed - v_skipped, v_skipped, 0,
-            p_slice.worker_id, p_slice.leased_at, koyomi.now());
+            p_slice.worker_id, p_slice.leased_at, koyomi.clock());  -- within a call of many jobs now() is its begin
 end $$;
 
 create function koyomi.log_unworked(p_slice koyomi.slice, p_kind text) returns int

@@ -70,7 +70,7 @@ begin
   v_seconds := extract(epoch from v_batch.rate_per) / 10;
   v_bucket := greatest(floor(v_now / v_seconds), v_rate.bucket);
   -- Any period of the rate lies within eleven buckets. A permit ends with its bucket, so that no eleven hold more than the rate.
-  v_spent := array(select coalesce(v_rate.spent[11 - (v_bucket - v_rate.bucket) - back], 0)
+  v_spent := array(select coalesce(v_rate.spent[11 - back + least(v_bucket - v_rate.bucket, 11)::int], 0)
                    from generate_series(10, 0, -1) as back);
   permitted := least(p_wanted, v_batch.rate_jobs - (select sum(s) from unnest(v_spent) as s));
   permitted_until := to_timestamp((v_bucket + 1) * v_seconds);
@@ -112,6 +112,7 @@ begin
       select p_batch, koyomi.now(), 'enqueued/' || v_today || case count(*) when 0 then '' else '/' || count(*) + 1 end,
              v_today, '', 'Running', false, interval '0', koyomi.now(), koyomi.now(), (v_today + 1)::timestamp at time zone v_zone
       from koyomi.run r where r.batch_id = p_batch and r.request like 'enqueued/' || v_today || '%'
+        and not (r.state = 'Running' and r.open_until > koyomi.now())  -- another session made it meanwhile: the next look finds it
       on conflict do nothing;
   end loop;
 end $$;
@@ -291,10 +292,13 @@ declare
   v_lane koyomi.lane;
   v_slice koyomi.slice;
 begin
+  perform from koyomi.worker w where w.id = p_worker and w.stopped_at is null and w.lost_at is null and w.draining_at is null for share;
   select l.* into v_lane from koyomi.lane l
     join koyomi.batch b on b.id = l.batch_id
     where l.lease = p_lease and l.worker_id = p_worker and b.paused_at is null and b.max_concurrent is null and b.rate_jobs is null
-      and exists (select from koyomi.worker w where w.id = p_worker and w.stopped_at is null and w.lost_at is null and w.draining_at is null);
+      and exists (select from koyomi.worker w where w.id = p_worker and w.stopped_at is null and w.lost_at is null and w.draining_at is null)
+      -- Another slot of this process works alone.
+      and not exists (select from koyomi.slice s where s.batch_id = b.id and s.suspect > 0 and s.worker_id = p_worker and s.alone);
   if found then
     select * into v_slice from koyomi.head_of_lane(v_lane.batch_id, v_lane.lane);
     if v_slice.id is not null and v_slice.suspect = 0 then

@@ -99,10 +99,15 @@ begin
       using errcode = 'KY011';
   end if;
   select min(n) into v_large from unnest(p_payloads) with ordinality as p(payload, n)
-    where pg_column_size(payload) > p_batch.max_payload or octet_length(payload::text) > p_batch.max_payload;
+    where octet_length(payload::text) > p_batch.max_payload;
   if v_large is not null then
     raise exception 'job %, key "%": its payload has % bytes, more than spec.job.maxPayload = % bytes: enqueue a reference to the data, or raise the limit',
       v_large, left(p_keys[v_large], 100), octet_length(p_payloads[v_large]::text), p_batch.max_payload using errcode = 'KY012';
+  end if;
+  if p_batch.lanes > 0 then
+    -- Numbers in the order of the commits: who has one holds this until the end of the transaction.
+    -- Before the keys, so that two who enqueue the same ones cannot wait for each other.
+    perform pg_advisory_xact_lock(hashtext('koyomi.order'), p_batch.id);
   end if;
   if v_scope is not null then
     -- Waits for another transaction that enqueues the same key, so that the answer is right.
@@ -121,10 +126,6 @@ begin
   end if;
   if not true = any (v_taken) then
     return array_fill(null::bigint, array[v_jobs]);
-  end if;
-  if p_batch.lanes > 0 then
-    -- Numbers in the order of the commits: who has one holds this until the end of the transaction.
-    perform pg_advisory_xact_lock(hashtext('koyomi.order'), p_batch.id);
   end if;
   if v_jobs = 1 then
     v_ids := array[nextval('koyomi.job_id')];

@@ -6,6 +6,7 @@ declare
   v_run koyomi.run;
   v_batch koyomi.batch;
   v_size int;
+  v_last bigint;
 begin
   select * into v_run from koyomi.run where id = p_run and state = 'Selecting' and selector_token = p_token for no key update;
   if not found then
@@ -15,7 +16,10 @@ begin
   if v_batch.lanes > 0 then
     -- Places in the lanes are given in the order of the commits. What was enqueued before goes first.
     perform pg_advisory_xact_lock(hashtext('koyomi.lanes'), v_batch.id);
-    perform koyomi.fill_lanes(v_batch.id);
+    select max(i.id) into v_last from koyomi.inbox i where i.batch_id = v_batch.id;
+    while exists (select from koyomi.inbox i where i.batch_id = v_batch.id and i.id <= v_last) loop
+      perform koyomi.fill_lanes(v_batch.id);
+    end loop;
     insert into koyomi.slice (batch_id, run_id, chunk_id, stop, due_at, lane)
       select v_run.batch_id, p_run, c.id, c.size, koyomi.now(), c.lane
       from koyomi.chunk c where c.run_id = p_run and c.selector_token = p_token order by c.id;

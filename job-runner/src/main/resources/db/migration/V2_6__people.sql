@@ -82,6 +82,15 @@ begin
   end if;
 end $$;
 
+create function koyomi.pass_stopped_of(p_run bigint) returns void
+  language plpgsql as $$
+begin
+  perform koyomi.pass_stopped(l.batch_id, l.lane)
+    from koyomi.run r join koyomi.lane l on l.batch_id = r.batch_id join koyomi.chunk c on c.id = l.stopped_chunk
+    where r.id = p_run and c.run_id = p_run;
+end $$;
+comment on function koyomi.pass_stopped_of is 'The dead jobs of a run that stop lanes have ended: what is cancelled now is only what waits behind them.';
+
 create function koyomi.resume_lanes(p_batch int, p_keys text[]) returns int
   language plpgsql as $$
 declare
@@ -136,19 +145,20 @@ begin
   if not found then
     return false;
   end if;
+  perform koyomi.pass_stopped_of(p_run);
   for v_slice in delete from koyomi.slice where run_id = p_run returning * loop
     perform koyomi.log_unworked(v_slice, 'Cancelled');
   end loop;
-  perform koyomi.cancel_retries(p_run, null);
+  perform koyomi.cancel_retries(p_run, null, null);
   return true;
 end $$;
 
-create function koyomi.cancel_retries(p_run bigint, p_keys text[]) returns int
+create function koyomi.cancel_retries(p_run bigint, p_keys text[], p_ids bigint[]) returns int
   language sql as $$
   with cut as (
     update koyomi.failure f set cut = true
       from koyomi.chunk c
-      where f.run_id = p_run and not f.cut and c.id = f.chunk_id and (p_keys is null or c.keys[f.ordinal + 1] = any (p_keys))
+      where f.run_id = p_run and not f.cut and c.id = f.chunk_id and (p_keys is null and p_ids is null or coalesce(c.keys[f.ordinal + 1] = any (p_keys), false) or coalesce(c.ids[f.ordinal + 1] = any (p_ids), false))
       returning f.chunk_id, f.ordinal, f.attempt, c.keys[f.ordinal + 1] as key, c.ids[f.ordinal + 1] as job_id),
   freed as (
     delete from koyomi.unique_job u using cut
@@ -159,6 +169,7 @@ create function koyomi.cancel_retries(p_run bigint, p_keys text[]) returns int
       returning cancelled)
   select coalesce(sum(cancelled), 0)::int from logged
 $$;
+comment on function koyomi.cancel_retries is 'Cancels jobs that wait for their next attempt, by key or by number; both null: all of the run.';
 
 create function koyomi.cancel_slice_jobs(p_slice koyomi.slice, p_keys text[], p_ids bigint[]) returns int
   language plpgsql as $$
@@ -166,11 +177,14 @@ declare
   v_rest int[];
   v_gone int[];
   v_whole koyomi.slice := p_slice;
+  v_ended int := case when koyomi.stops_lane(p_slice) then p_slice.position end;  -- dead already
+  v_first_gone boolean;
 begin
   select array_agg(o order by at) filter (where not hit), array_agg(o order by at) filter (where hit) into v_rest, v_gone
     from (select at, coalesce(p_slice.ordinals[at + 1], at) as o,
-                 c.keys[coalesce(p_slice.ordinals[at + 1], at) + 1] = any (p_keys)
-                   or coalesce(c.ids[coalesce(p_slice.ordinals[at + 1], at) + 1] = any (p_ids), false) as hit
+                 at is distinct from v_ended
+                   and (coalesce(c.keys[coalesce(p_slice.ordinals[at + 1], at) + 1] = any (p_keys), false)
+                   or coalesce(c.ids[coalesce(p_slice.ordinals[at + 1], at) + 1] = any (p_ids), false)) as hit
           from koyomi.chunk c cross join generate_series(p_slice.position, p_slice.stop - 1) as at
           where c.id = p_slice.chunk_id) as jobs;
   if v_gone is null then
@@ -186,9 +200,13 @@ begin
   if v_rest is null then
     delete from koyomi.slice where id = p_slice.id;
   else
+    v_first_gone := coalesce(p_slice.ordinals[p_slice.position + 1], p_slice.position) = any (v_gone);
     update koyomi.slice
       set ordinals = v_rest, started = 0, position = 0, stop = cardinality(v_rest), lease = null, worker_id = null, leased_at = null,
-          alone = false, suspect = least(suspect, cardinality(v_rest)), attempt = case when lane is null then attempt else 1 end
+          alone = false, suspect = least(suspect, cardinality(v_rest)), lost = case when v_first_gone then 0 else lost end,
+          -- In a lane these are of the job at the cursor.
+          attempt = case when lane is not null and v_first_gone then 1 else attempt end,
+          prior = case when lane is not null and v_first_gone then 0 else prior end
       where id = p_slice.id;
   end if;
   return cardinality(v_gone);
@@ -214,27 +232,26 @@ begin
     loop
       v_jobs := v_jobs + koyomi.cancel_slice_jobs(v_slice, p_keys, p_ids);
     end loop;
-    if cardinality(p_keys) > 0 then
-      v_jobs := v_jobs + koyomi.cancel_retries(v_run, p_keys);
-    end if;
+    v_jobs := v_jobs + koyomi.cancel_retries(v_run, coalesce(p_keys, '{}'), coalesce(p_ids, '{}'));
     perform koyomi.finish(v_run);
   end loop;
   if p_run is null then
     with hit as (
       select i.* from koyomi.inbox i where i.batch_id = p_batch and (i.keys && p_keys or i.ids && p_ids) for update),
-    gone as (
-      delete from koyomi.inbox i using hit where i.id = hit.id),
     jobs as (
-      select hit.*, k.key, k.job_id, hit.jobs -> (k.n - 1)::int as job, k.n, k.key = any (p_keys) or k.job_id = any (p_ids) as cancelled
+      select hit.id, hit.uniq, k.key, k.job_id, hit.jobs -> (k.n - 1)::int as job, k.n,
+             coalesce(k.key = any (p_keys), false) or coalesce(k.job_id = any (p_ids), false) as cancelled
       from hit cross join lateral unnest(hit.keys, hit.ids) with ordinality as k(key, job_id, n)),
     freed as (
       delete from koyomi.unique_job u using jobs j
-        where j.cancelled and u.batch_id = p_batch and u.key = j.key and u.job_id = j.job_id and u.scope <> 'Period'),
+        where j.uniq and j.cancelled and u.batch_id = p_batch and u.key = j.key and u.job_id = j.job_id and u.scope <> 'Period'),
+    rest as (
+      select j.id, array_agg(j.job_id order by j.n) as ids, array_agg(j.key order by j.n) as keys, jsonb_agg(j.job order by j.n) as jobs
+        from jobs j where not j.cancelled group by j.id),
     kept as (
-      insert into koyomi.inbox (id, batch_id, priority, due_at, expires_at, uniq, ids, keys, jobs, bytes, enqueued_at)
-        select min(j.job_id), p_batch, min(j.priority), min(j.due_at), min(j.expires_at), bool_or(j.uniq), array_agg(j.job_id order by j.n), array_agg(j.key order by j.n),
-               jsonb_agg(j.job order by j.n), min(j.bytes), min(j.enqueued_at)
-        from jobs j where not j.cancelled group by j.id)
+      update koyomi.inbox i set ids = r.ids, keys = r.keys, jobs = r.jobs from rest r where i.id = r.id),
+    gone as (
+      delete from koyomi.inbox i using hit where i.id = hit.id and not exists (select from rest r where r.id = i.id))
     select count(*) into v_more from jobs where cancelled;
     v_jobs := v_jobs + v_more;
   end if;
@@ -253,13 +270,11 @@ begin
   for v_run in
     select r.id from koyomi.run r where r.batch_id = p_batch and r.state = 'Running' and (p_run is null or r.id = p_run) order by r.id for no key update
   loop
+    perform koyomi.pass_stopped_of(v_run);
     for v_slice in delete from koyomi.slice where run_id = v_run and lease is null returning * loop
       v_jobs := v_jobs + koyomi.log_unworked(v_slice, 'Cancelled');
     end loop;
-    v_jobs := v_jobs + koyomi.cancel_retries(v_run, null);
-    -- A lane that a dead job had stopped has nothing to wait for any more.
-    update koyomi.lane l set stopped_at = null, stopped_chunk = null, stopped_ordinal = null, due_at = koyomi.now()
-      from koyomi.chunk c where l.batch_id = p_batch and c.id = l.stopped_chunk and c.run_id = v_run;
+    v_jobs := v_jobs + koyomi.cancel_retries(v_run, null, null);
     perform koyomi.finish(v_run);
   end loop;
   if p_run is null then

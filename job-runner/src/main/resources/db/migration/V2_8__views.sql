@@ -1,9 +1,15 @@
 -- What people and programs look at. Columns are only added: release 0.1.0 reads these views too.
 
+create function koyomi.stops_lane(p_slice koyomi.slice) returns boolean
+  language sql stable
+  return p_slice.lane is not null and exists (
+    select from koyomi.lane l where l.batch_id = p_slice.batch_id and l.lane = p_slice.lane and l.stopped_chunk = p_slice.chunk_id);
+comment on function koyomi.stops_lane is 'The job at the cursor is dead and holds its lane: it is counted as dead, and neither waits nor is tried again.';
+
 create or replace view koyomi.runs as
   select r.id, b.name as batch, r.occurrence, r.request, r.entry, r.logical_date, r.revision, r.state, r.reason, r.message, r.attempt,
          r.exclusive,
-         case when r.open_until is null or r.ended_at is not null then r.selected
+         case when r.open_until is null or r.selected is not null then r.selected
               else coalesce((select sum(c.size) from koyomi.chunk c where c.run_id = r.id), 0) + logged.unpacked end::bigint as selected,
          r.duplicates,
          logged.succeeded + live.succeeded as succeeded,
@@ -11,7 +17,8 @@ create or replace view koyomi.runs as
          (select count(*) from koyomi.dead d where d.run_id = r.id and d.discarded_at is null) as dead,
          logged.cancelled,
          (select count(*) from koyomi.failure f where f.run_id = r.id and not f.cut)
-           + (select coalesce(sum(case when s.lane is null then s.stop - s.position else 1 end), 0) from koyomi.slice s where s.run_id = r.id and s.attempt > 1) as retrying,
+           + (select coalesce(sum(case when s.lane is null then s.stop - s.position else 1 end), 0) from koyomi.slice s
+                where s.run_id = r.id and s.attempt > 1 and not koyomi.stops_lane(s)) as retrying,
          r.created_at, r.dispatched_at, r.ended_at,
          (select count(*) from koyomi.dead d where d.run_id = r.id and d.discarded_at is not null) as discarded,
          logged.expired
@@ -37,7 +44,7 @@ create or replace view koyomi.runs as
 
 create or replace view koyomi.backlog as
   select b.name as batch,
-         coalesce(s.waiting, 0) + coalesce(f.jobs, 0) + coalesce(i.jobs, 0) as waiting,
+         coalesce(s.waiting, 0) - coalesce(l.stopped, 0) + coalesce(f.jobs, 0) + coalesce(i.jobs, 0) as waiting,
          coalesce(s.running, 0) as running,
          coalesce(s.retrying, 0) + coalesce(f.jobs, 0) as retrying,
          coalesce(d.jobs, 0) as dead
@@ -46,8 +53,10 @@ create or replace view koyomi.backlog as
     select batch_id,
            sum(stop - position) filter (where lease is null) as waiting,
            sum(stop - position) filter (where lease is not null) as running,
-           sum(case when lane is null then stop - position else 1 end) filter (where lease is null and attempt > 1) as retrying
+           sum(case when lane is null then stop - position else 1 end) filter (where lease is null and attempt > 1 and not koyomi.stops_lane(slice)) as retrying
     from koyomi.slice group by batch_id) s on s.batch_id = b.id
+  left join (
+    select batch_id, count(*) as stopped from koyomi.lane where stopped_at is not null group by batch_id) l on l.batch_id = b.id
   left join (
     select r.batch_id, count(*) as jobs from koyomi.failure f join koyomi.run r on r.id = f.run_id where not f.cut group by r.batch_id) f
     on f.batch_id = b.id

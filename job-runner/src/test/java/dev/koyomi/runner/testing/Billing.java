@@ -140,6 +140,14 @@ public final class Billing {
     return manifest.replace("timeout: 10s", "timeout: 10s\n    commit: " + commit);
   }
 
+  /** What a manifest is registered with. */
+  public static String definition(String manifest) {
+    if (!(planned(manifest) instanceof Planned.Valid(Plan _, Definition written))) {
+      throw new IllegalArgumentException(manifest);
+    }
+    return written.json();
+  }
+
   public Plan plan() {
     return plan;
   }

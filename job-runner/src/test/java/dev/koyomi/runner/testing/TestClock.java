@@ -39,6 +39,18 @@ public final class TestClock {
     return new TestClock(jdbi);
   }
 
+  static void remove(Jdbi jdbi) {
+    jdbi.useHandle(
+        handle -> {
+          handle.execute(
+              "create or replace function koyomi.now() returns timestamptz language sql stable"
+                  + " parallel safe return statement_timestamp()");
+          handle.execute(
+              "create or replace function koyomi.clock() returns timestamptz language sql volatile"
+                  + " return clock_timestamp()");
+        });
+  }
+
   public Instant now() {
     return jdbi.withHandle(
         handle ->

@@ -64,6 +64,11 @@ public final class TestDatabase implements BeforeAllCallback, AfterAllCallback {
     return TestClock.install(jdbi());
   }
 
+  /** Gives the queue the server's clock again. */
+  public void startClock() {
+    TestClock.remove(jdbi());
+  }
+
   /** Empties all tables of the queue, so that test methods of a class do not meet. */
   public void clear() {
     jdbi()
@@ -80,6 +85,7 @@ public final class TestDatabase implements BeforeAllCallback, AfterAllCallback {
                       .mapTo(String.class)
                       .one();
               handle.execute("truncate " + tables + " restart identity cascade");
+              handle.execute("alter sequence koyomi.job_id restart");
             });
   }
 }

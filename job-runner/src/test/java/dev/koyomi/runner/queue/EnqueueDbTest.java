@@ -1,0 +1,595 @@
+package dev.koyomi.runner.queue;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import dev.koyomi.runner.testing.Billing;
+import dev.koyomi.runner.testing.Rival;
+import dev.koyomi.runner.testing.TestClock;
+import dev.koyomi.runner.testing.TestDatabase;
+import java.sql.Connection;
+import java.sql.SQLException;
+import java.time.Duration;
+import java.util.Arrays;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.extension.RegisterExtension;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
+import org.postgresql.PGConnection;
+
+/** Jobs from anywhere, in the caller's own transaction. */
+final class EnqueueDbTest {
+  @RegisterExtension static final TestDatabase DATABASE = new TestDatabase();
+
+  private static final JobFailure FAILURE = new JobFailure("X", "broken", JobFailure.Kind.Dead);
+
+  private Billing billing;
+  private TestClock clock;
+
+  @BeforeEach
+  void registerABatch() {
+    clock = DATABASE.stopClock();
+    billing = Billing.with(DATABASE, 1000);
+  }
+
+  private static String job(int id) {
+    return "{\"subscriptionId\": %d, \"billingDate\": \"2026-11-01\"}".formatted(id);
+  }
+
+  /** One job for the subscription; further arguments as in {@code , run_at => …}. */
+  private String enqueueing(int id, String further) {
+    return "select coalesce(koyomi.enqueue('billing/invoices', '%d', '%s'%s)::text, 'enqueued already')"
+        .formatted(id, job(id), further);
+  }
+
+  private String enqueue(int id, String further) {
+    return billing.text(enqueueing(id, further));
+  }
+
+  private String enqueue(int id) {
+    return enqueue(id, "");
+  }
+
+  private static String text(Connection connection, String sql) throws SQLException {
+    try (var statement = connection.createStatement();
+        var row = statement.executeQuery(sql)) {
+      row.next();
+      return row.getString(1);
+    }
+  }
+
+  private void work() throws Exception {
+    billing.workOnce(true);
+  }
+
+  private long invoices() {
+    return billing.count("select count(*) from invoice");
+  }
+
+  private LeasedSlice lease() throws SQLException {
+    try (Connection connection = DATABASE.dataSource().getConnection()) {
+      return billing.lease(connection, billing.join()).orElseThrow();
+    }
+  }
+
+  private void fail(LeasedSlice slice, Duration retryAfter) throws SQLException {
+    try (Connection connection = DATABASE.dataSource().getConnection()) {
+      billing.slices().fail(connection, slice, slice.position(), FAILURE, retryAfter);
+      billing.slices().finish(connection, slice.run());
+    }
+  }
+
+  private void done(LeasedSlice slice) throws SQLException {
+    try (Connection connection = DATABASE.dataSource().getConnection()) {
+      billing.work(connection, slice, slice.position());
+      billing.slices().finish(connection, slice.run());
+    }
+  }
+
+  private void sweep() {
+    billing.text("select koyomi.sweep()::text");
+  }
+
+  @Test
+  void enqueuesOneJobThatAWorkerDoes() throws Exception {
+    assertThat(enqueue(7)).isEqualTo("1");
+    assertThat(billing.count("select waiting from koyomi.backlog")).isEqualTo(1);
+
+    work();
+
+    assertThat(billing.text("select subscription_id || ' ' || billing_date from invoice"))
+        .isEqualTo("7 2026-11-01");
+    assertThat(billing.run()).isEqualTo("Running 1/1/0/0");
+    assertThat(billing.count("select waiting + running from koyomi.backlog")).isZero();
+  }
+
+  @Test
+  void enqueuesManyJobsInTheOrderOfTheArray() throws Exception {
+    String numbers =
+        billing.text(
+            """
+            select (n[1], n[1200], cardinality(n))::text from koyomi.enqueue_all('billing/invoices',
+              (select jsonb_agg(jsonb_build_object('key', g, 'payload', jsonb_build_object('subscriptionId', 1 + g % 1000, 'billingDate', '2026-11-01')))
+                 from generate_series(1, 1200) as g)) as n
+            """);
+    assertThat(numbers).isEqualTo("(1,1200,1200)");
+    assertThat(billing.text("select string_agg(cardinality(keys)::text, ' ' order by id) from koyomi.inbox"))
+        .isEqualTo("500 500 200");
+
+    work();
+
+    assertThat(billing.run()).isEqualTo("Running 1200/1200/0/0");
+    assertThat(invoices()).isEqualTo(1200);
+    assertThat(
+            billing.text(
+                "select bool_and(k.key = k.id::text)::text from koyomi.chunk c, unnest(c.keys, c.ids)"
+                    + " as k(key, id)"))
+        .isEqualTo("true");
+  }
+
+  @Test
+  void enqueuesNothingForAnEmptyArray() {
+    assertThat(billing.text("select koyomi.enqueue_all('billing/invoices', '[]')::text"))
+        .isEqualTo("{}");
+    assertThat(billing.count("select count(*) from koyomi.inbox")).isZero();
+  }
+
+  @Test
+  void leavesNothingWhenTheCallerRollsBack() throws Exception {
+    try (Connection connection = DATABASE.dataSource().getConnection()) {
+      connection.setAutoCommit(false);
+      text(connection, enqueueing(1, ", unique_while => 'Unfinished'"));
+      text(connection, "select koyomi.enqueue_all('billing/invoices', '[{\"key\": 2}, {\"key\": 3}]')");
+      work();
+      connection.rollback();
+    }
+    work();
+
+    assertThat(invoices()).isZero();
+    assertThat(
+            billing.count(
+                "select (select count(*) from koyomi.inbox) + (select count(*) from"
+                    + " koyomi.unique_job) + (select count(*) from koyomi.run)"))
+        .isZero();
+    assertThat(enqueue(1, ", unique_while => 'Unfinished'")).isNotEqualTo("enqueued already");
+  }
+
+  @Test
+  void waitsUntilTheJobIsDue() throws Exception {
+    enqueue(1, ", run_at => koyomi.now() + interval '1 minute'");
+    work();
+    assertThat(invoices()).isZero();
+    assertThat(billing.text("select koyomi.next_due_in(%d)::text".formatted(billing.batchId())))
+        .isEqualTo("00:01:00");
+
+    clock.advance(Duration.ofMinutes(1));
+    work();
+
+    assertThat(invoices()).isEqualTo(1);
+  }
+
+  @Test
+  void countsAJobPastItsTimeAsExpiredInTheRunOfTheDay() throws Exception {
+    enqueue(1, ", expires_at => koyomi.now() + interval '1 minute', unique_while => 'Unfinished'");
+    enqueue(2, ", expires_at => koyomi.now() + interval '2 minutes'");
+    enqueue(3);
+    clock.advance(Duration.ofMinutes(1));
+
+    work();
+
+    assertThat(billing.run()).isEqualTo("Running 3/2/0/0");
+    assertThat(billing.count("select expired from koyomi.runs")).isEqualTo(1);
+    assertThat(billing.text("select string_agg(subscription_id::text, ' ' order by 1) from invoice"))
+        .isEqualTo("2 3");
+    assertThat(enqueue(1, ", unique_while => 'Unfinished'")).isNotEqualTo("enqueued already");
+    work();
+    clock.advance(Duration.ofDays(1));
+    sweep();
+    assertThat(billing.run()).isEqualTo("Succeeded 4/3/0/0");
+  }
+
+  @Test
+  void takesTheBetterPriorityFirst() throws Exception {
+    enqueue(1, ", priority => 'Low'");
+    enqueue(2);
+    enqueue(3, ", priority => 'High'");
+
+    assertThat(lease().values().keys()).containsExactly("3");
+    assertThat(lease().values().keys()).containsExactly("2");
+    assertThat(lease().values().keys()).containsExactly("1");
+  }
+
+  @Test
+  void packsManySingleJobsIntoOneChunkInOneLease() throws Exception {
+    for (int i = 1; i <= 600; i++) {
+      enqueue(i);
+    }
+
+    LeasedSlice slice = lease();
+
+    assertThat(slice.stop()).isEqualTo(500);
+    assertThat(slice.values().keys().getFirst() + " " + slice.values().keys().getLast())
+        .isEqualTo("1 500");
+    assertThat(slice.values().parameters().getFirst().getLast()).isEqualTo("2026-11-01");
+    assertThat(slice.values().parameters().getLast().getLast()).isEqualTo("500");
+    assertThat(lease().stop()).isEqualTo(100);
+    assertThat(billing.count("select count(*) from koyomi.chunk")).isEqualTo(2);
+  }
+
+  @Test
+  void packsNoMoreThanAMebibyteIntoOneChunk() throws Exception {
+    for (int i = 1; i <= 6; i++) {
+      billing.text(
+          "select koyomi.enqueue('billing/invoices', '%d', jsonb_build_object('subscriptionId', 1, 'billingDate', '2026-11-01', 'x', repeat('x', 250000)))::text"
+              .formatted(i));
+    }
+
+    assertThat(lease().stop()).isEqualTo(4);
+    assertThat(lease().stop()).isEqualTo(2);
+  }
+
+  // Uniqueness ---------------------------------------------------------------------------------
+
+  @Test
+  void refusesASecondJobOfTheKeyUntilAWorkerTakesTheFirst() throws Exception {
+    String unique = ", unique_while => 'Waiting'";
+    assertThat(enqueue(1, unique)).isEqualTo("1");
+    assertThat(enqueue(1, unique)).isEqualTo("enqueued already");
+    assertThat(enqueue(2, unique)).isNotEqualTo("enqueued already");
+
+    lease();
+
+    assertThat(enqueue(1, unique)).isNotEqualTo("enqueued already");
+  }
+
+  @Test
+  void refusesASecondJobOfTheKeyUntilTheFirstHasSucceeded() throws Exception {
+    String unique = ", unique_while => 'Unfinished'";
+    enqueue(1, unique);
+    LeasedSlice slice = lease();
+    assertThat(enqueue(1, unique)).isEqualTo("enqueued already");
+
+    done(slice);
+
+    assertThat(billing.count("select count(*) from koyomi.unique_job")).isZero();
+    assertThat(enqueue(1, unique)).isNotEqualTo("enqueued already");
+  }
+
+  @Test
+  void keepsTheKeyThroughRetriesUntilTheJobIsDead() throws Exception {
+    String unique = ", unique_while => 'Unfinished'";
+    enqueue(1, unique);
+    enqueue(2, unique);
+    fail(lease(), Duration.ofMinutes(1));
+    assertThat(enqueue(1, unique)).isEqualTo("enqueued already");
+    clock.advance(Duration.ofMinutes(1));
+    LeasedSlice other = lease();
+    assertThat(other.values().keys()).containsExactly("1");
+    assertThat(enqueue(1, unique)).isEqualTo("enqueued already");
+
+    fail(other, null);
+
+    assertThat(enqueue(1, unique)).isNotEqualTo("enqueued already");
+    assertThat(enqueue(2, unique)).isEqualTo("enqueued already");
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"in the inbox", "leased", "in a retry"})
+  void freesTheKeyOfACancelledJob(String where) throws Exception {
+    String unique = ", unique_while => 'Unfinished'";
+    enqueue(1, unique);
+    if (!where.equals("in the inbox")) {
+      LeasedSlice slice = lease();
+      if (where.equals("in a retry")) {
+        fail(slice, Duration.ofHours(1));
+      }
+    }
+
+    assertThat(
+            billing.count(
+                "select koyomi.cancel_jobs(%d, null, array['1'], null)".formatted(billing.batchId())))
+        .isEqualTo(1);
+
+    assertThat(billing.count("select count(*) from koyomi.unique_job")).isZero();
+    assertThat(enqueue(1, unique)).isNotEqualTo("enqueued already");
+  }
+
+  @ParameterizedTest
+  @ValueSource(booleans = {true, false})
+  void leavesNoKeyBehindWhenTheQueueIsCleared(boolean taken) throws Exception {
+    String unique = ", unique_while => 'Unfinished'";
+    enqueue(1, unique);
+    if (taken) {
+      LeasedSlice slice = lease();
+      billing.text("select koyomi.give_back(%d)::text".formatted(slice.lease()));
+    }
+
+    assertThat(billing.count("select koyomi.clear(%d, null)".formatted(billing.batchId())))
+        .isEqualTo(1);
+
+    assertThat(billing.count("select count(*) from koyomi.unique_job")).isZero();
+  }
+
+  @Test
+  void refusesASecondJobOfTheKeyForAPeriod() throws Exception {
+    String unique = ", unique_for => '1 hour'";
+    enqueue(1, unique);
+    work();
+    assertThat(invoices()).isEqualTo(1);
+    clock.advance(Duration.ofMinutes(59));
+    assertThat(enqueue(1, unique)).isEqualTo("enqueued already");
+
+    clock.advance(Duration.ofMinutes(1));
+
+    assertThat(enqueue(1, unique)).isNotEqualTo("enqueued already");
+    assertThat(enqueue(1, unique)).isEqualTo("enqueued already");
+    clock.advance(Duration.ofHours(1));
+    sweep();
+    assertThat(billing.count("select count(*) from koyomi.unique_job")).isZero();
+  }
+
+  @Test
+  void givesNullForTheSecondJobOfAKeyInOneArray() {
+    assertThat(
+            billing.text(
+                "select koyomi.enqueue_all('billing/invoices', '[{\"key\": \"a\"}, {\"key\": \"b\"},"
+                    + " {\"key\": \"a\"}, {\"key\": \"c\"}]', unique_while => 'Waiting')::text"))
+        .isEqualTo("{1,2,NULL,3}");
+    assertThat(billing.text("select keys::text from koyomi.inbox")).isEqualTo("{a,b,c}");
+  }
+
+  @ParameterizedTest
+  @CsvSource({"true, enqueued already", "false, 2"})
+  void waitsForAnotherCallerOfTheSameKey(boolean commits, String answer) throws Exception {
+    try (Rival first = new Rival(DATABASE.dataSource());
+        Rival second = new Rival(DATABASE.dataSource())) {
+      String sql = enqueueing(1, ", unique_while => 'Waiting'");
+      first.inOpenTransaction(connection -> text(connection, sql));
+
+      var waiting = second.blocked(connection -> text(connection, sql));
+      assertThat(waiting).isNotDone();
+      if (commits) {
+        first.commit();
+      } else {
+        first.connection().rollback();
+      }
+
+      assertThat(Rival.outcome(waiting)).isEqualTo(answer);
+    }
+    assertThat(billing.count("select count(*) from koyomi.inbox")).isEqualTo(1);
+  }
+
+  // The run of the day --------------------------------------------------------------------------
+
+  @Test
+  void anOpenTransactionOfAnEnqueuerBlocksNeitherEnqueuersNorWorkers() throws Exception {
+    try (Connection open = DATABASE.dataSource().getConnection()) {
+      open.setAutoCommit(false);
+      text(open, enqueueing(1, ""));
+      assertThat(enqueue(2)).isEqualTo("2");
+      work();
+      assertThat(invoices()).isEqualTo(1);
+      assertThat(billing.count("select count(*) from koyomi.run")).isEqualTo(1);
+      open.commit();
+    }
+    work();
+    assertThat(invoices()).isEqualTo(2);
+    assertThat(billing.run()).isEqualTo("Running 2/2/0/0");
+  }
+
+  @Test
+  void makesTheRunOfTheDayWhenAJobIsTaken() throws Exception {
+    enqueue(1);
+    assertThat(billing.count("select count(*) from koyomi.run")).isZero();
+
+    work();
+
+    assertThat(
+            billing.text(
+                "select format('%s %s %s', request, logical_date, open_until at time zone 'UTC') from"
+                    + " koyomi.run"))
+        .isEqualTo("enqueued/2026-11-01 2026-11-01 2026-11-01 15:00:00");
+  }
+
+  @Test
+  void twoWhoTakeTheFirstJobsOfADayMakeOneRun() throws Exception {
+    enqueue(1);
+    enqueue(2, ", priority => 'Low'");
+    long worker = billing.join();
+    try (Rival first = new Rival(DATABASE.dataSource());
+        Rival second = new Rival(DATABASE.dataSource())) {
+      first.inOpenTransaction(
+          connection -> text(connection, "select koyomi.open_day(%d)".formatted(billing.batchId())));
+
+      var leased = second.blocked(connection -> billing.lease(connection, worker));
+      first.commit();
+
+      assertThat(Rival.outcome(leased)).isPresent();
+    }
+    assertThat(billing.count("select count(*) from koyomi.run")).isEqualTo(1);
+  }
+
+  /** Between the look for a run and its making, another one makes it. */
+  @Test
+  void makesNoSecondRunBesideOneThatWasJustMade() throws Exception {
+    enqueue(1);
+    long worker = billing.join();
+    try (Rival first = new Rival(DATABASE.dataSource());
+        Rival second = new Rival(DATABASE.dataSource())) {
+      first.inOpenTransaction(
+          connection ->
+              connection.createStatement().execute("lock table koyomi.run in share mode"));
+      var leased = second.blocked(connection -> billing.lease(connection, worker));
+      text(first.connection(), "select koyomi.open_day(%d)".formatted(billing.batchId()));
+      first.commit();
+
+      assertThat(Rival.outcome(leased)).isPresent();
+    }
+    assertThat(billing.count("select count(*) from koyomi.run")).isEqualTo(1);
+  }
+
+  @Test
+  void closesTheRunOfTheDayAfterItsDay() throws Exception {
+    enqueue(1);
+    work();
+    sweep();
+    assertThat(billing.run()).isEqualTo("Running 1/1/0/0");
+
+    clock.advance(Duration.ofHours(23));
+    enqueue(2);
+    work();
+    clock.advance(Duration.ofHours(1));
+    sweep();
+
+    assertThat(billing.run()).isEqualTo("Succeeded 2/2/0/0");
+    enqueue(3);
+    work();
+    assertThat(billing.text("select string_agg(state || ' ' || request, ', ' order by id) from koyomi.run"))
+        .isEqualTo("Succeeded enqueued/2026-11-01, Running enqueued/2026-11-02");
+  }
+
+  @Test
+  void makesAnotherRunOfTheDayAfterOneWasCancelled() throws Exception {
+    enqueue(1);
+    work();
+    billing.text("select koyomi.cancel_run(1, 'wrong')::text");
+    enqueue(2);
+
+    work();
+
+    assertThat(billing.text("select string_agg(state || ' ' || request, ', ' order by id) from koyomi.run"))
+        .isEqualTo("Cancelled enqueued/2026-11-01, Running enqueued/2026-11-01/2");
+    assertThat(invoices()).isEqualTo(2);
+  }
+
+  @Test
+  void parksAJobWhosePayloadLacksAParameter() throws Exception {
+    billing.text("select koyomi.enqueue('billing/invoices', 'a', '{\"subscriptionId\": 1}')::text");
+    enqueue(2);
+
+    work();
+
+    assertThat(billing.run()).isEqualTo("Running 2/1/0/1");
+    assertThat(billing.text("select kind || ' ' || key || ': ' || message from koyomi.dead"))
+        .isEqualTo(
+            "Parked a: spec.unit.sql uses :billingDate, but this job's payload has no column of"
+                + " that name");
+  }
+
+  // Sentences -----------------------------------------------------------------------------------
+
+  @ParameterizedTest
+  @CsvSource(
+      delimiter = '¦',
+      quoteCharacter = '\0',
+      value = {
+        "enqueue('billing/invoicez', 'a') ¦ the batch \"billing/invoicez\" is not registered here: name it as namespace/name, and apply its manifest first",
+        "enqueue('invoices', 'a') ¦ the batch \"invoices\" is not registered here; did you mean \"billing/invoices\"?",
+        "enqueue('other/invoices', 'a') ¦ the batch \"other/invoices\" is not registered here; did you mean \"billing/invoices\"?",
+        "enqueue('billing/invoices', '') ¦ job 1: every job is an object with a \"key\" that is not empty and, where it has one, a \"payload\" that is an object; this one is {\"key\": \"\", \"payload\": {}}",
+        "enqueue('billing/invoices', null) ¦ job 1: every job is an object with a \"key\" that is not empty and, where it has one, a \"payload\" that is an object; this one is {\"key\": null, \"payload\": {}}",
+        "enqueue('billing/invoices', 'a', '[1]') ¦ job 1: every job is an object with a \"key\" that is not empty and, where it has one, a \"payload\" that is an object; this one is {\"key\": \"a\", \"payload\": [1]}",
+        "enqueue('billing/invoices', 'a', null) ¦ job 1: every job is an object with a \"key\" that is not empty and, where it has one, a \"payload\" that is an object; this one is {\"key\": \"a\", \"payload\": null}",
+        "enqueue_all('billing/invoices', '{\"key\": \"a\"}') ¦ jobs is no JSON array: write [{\"key\": \"42\", \"payload\": {…}}, …]",
+        "enqueue_all('billing/invoices', null) ¦ jobs is no JSON array: write [{\"key\": \"42\", \"payload\": {…}}, …]",
+        "enqueue_all('billing/invoices', '[{\"key\": 1}, \"b\"]') ¦ job 2: every job is an object with a \"key\" that is not empty and, where it has one, a \"payload\" that is an object; this one is \"b\"",
+        "enqueue_all('billing/invoices', '[{\"key\": 1}, {\"payload\": {}}]') ¦ job 2: every job is an object with a \"key\" that is not empty and, where it has one, a \"payload\" that is an object; this one is {\"payload\": {}}",
+        "enqueue('billing/invoices', 'a', priority => 'Highest') ¦ priority \"Highest\" is none of High, Normal and Low",
+        "enqueue('billing/invoices', 'a', unique_while => 'Running') ¦ unique_while \"Running\" is neither Waiting nor Unfinished",
+        "enqueue('billing/invoices', 'a', unique_while => 'Waiting', unique_for => '1h') ¦ unique_while and unique_for exclude each other: leave one of them out",
+        "enqueue('billing/invoices', 'long', jsonb_build_object('x', repeat('x', 262136))) ¦ job 1, key \"long\": its payload has 262145 bytes, more than spec.job.maxPayload = 262144 bytes: enqueue a reference to the data, or raise the limit",
+      })
+  void saysWhatIsWrong(String call, String sentence) {
+    assertThatThrownBy(() -> billing.text("select koyomi." + call + "::text"))
+        .rootCause()
+        .isInstanceOf(SQLException.class)
+        .hasMessageStartingWith("ERROR: " + sentence);
+    assertThat(billing.count("select count(*) from koyomi.inbox")).isZero();
+  }
+
+  @ParameterizedTest
+  @ValueSource(
+      strings = {
+        "run_at => now()", "expires_at => now()", "priority => 'High'", "priority => 'Normal'"
+      })
+  void refusesDelayAndPriorityInAnOrderedBatch(String argument) {
+    billing =
+        Billing.with(
+            DATABASE, 1, Billing.manifest("job: {", "job: {order: {mode: Fifo}, "));
+    assertThatThrownBy(
+            () ->
+                billing.text(
+                    "select koyomi.enqueue('billing/invoices', 'a', %s)::text".formatted(argument)))
+        .rootCause()
+        .hasMessageStartingWith(
+            "ERROR: batch \"billing/invoices\" is ordered (spec.job.order.mode: Fifo): a job of it"
+                + " has its place, so leave out run_at, expires_at and priority");
+  }
+
+  /** The binary form of small numbers is longer than their text. */
+  @Test
+  void measuresAPayloadAsText() {
+    billing =
+        Billing.with(DATABASE, 1, Billing.manifest("job: {", "job: {maxPayload: 1Ki, "));
+
+    assertThat(
+            billing.text(
+                "select koyomi.enqueue('billing/invoices', 'a', jsonb_build_object('x', (select"
+                    + " jsonb_agg(0) from generate_series(1, 200))))::text"))
+        .isEqualTo("1");
+  }
+
+  // Notifications -------------------------------------------------------------------------------
+
+  @Test
+  void wakesNobodyWhereNobodySleeps() throws Exception {
+    long worker = billing.join();
+    assertThat(notifications(() -> enqueue(1))).isEmpty();
+    billing.execute("update koyomi.worker set idle = 4, stopped_at = koyomi.now() where id = " + worker);
+    assertThat(notifications(() -> enqueue(2))).isEmpty();
+  }
+
+  @Test
+  void wakesIdleWorkersOncePerStatement() throws Exception {
+    billing.execute("update koyomi.worker set idle = 1 where id = " + billing.join());
+
+    assertThat(notifications(() -> enqueue(1))).isEqualTo("1");
+    assertThat(
+            notifications(
+                () ->
+                    billing.text(
+                        "select count(koyomi.enqueue('billing/invoices', g::text))::text from"
+                            + " generate_series(1, 100) as g")))
+        .isEqualTo("1");
+    assertThat(
+            notifications(
+                () ->
+                    billing.text(
+                        "select cardinality(koyomi.enqueue_all('billing/invoices', (select"
+                            + " jsonb_agg(jsonb_build_object('key', g)) from generate_series(1,"
+                            + " 1200) as g)))::text")))
+        .isEqualTo("1");
+    assertThat(notifications(() -> enqueue(1, ", unique_while => 'Waiting'"))).isEqualTo("1");
+    assertThat(notifications(() -> enqueue(1, ", unique_while => 'Waiting'"))).isEmpty();
+  }
+
+  /** How many there were, as text; empty for none. */
+  private String notifications(Runnable during) throws SQLException {
+    try (Connection listening = DATABASE.dataSource().getConnection()) {
+      listening.createStatement().execute("listen koyomi_" + billing.batchId());
+      during.run();
+      billing.text("select pg_notify('koyomi_%d', 'last')::text".formatted(billing.batchId()));
+      int heard = 0;
+      while (true) {
+        var notifications = listening.unwrap(PGConnection.class).getNotifications(10_000);
+        heard += notifications.length;
+        if (Arrays.stream(notifications).anyMatch(each -> each.getParameter().equals("last"))) {
+          listening.createStatement().execute("unlisten *");
+          return heard == 1 ? "" : Integer.toString(heard - 1);
+        }
+      }
+    }
+  }
+}

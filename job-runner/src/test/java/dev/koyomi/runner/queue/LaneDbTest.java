@@ -1,0 +1,550 @@
+package dev.koyomi.runner.queue;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import dev.koyomi.runner.testing.Billing;
+import dev.koyomi.runner.testing.Rival;
+import dev.koyomi.runner.testing.TestClock;
+import dev.koyomi.runner.testing.TestDatabase;
+import dev.koyomi.runner.worker.EndRule;
+import dev.koyomi.runner.worker.WorkerProcess;
+import java.sql.Connection;
+import java.sql.SQLException;
+import java.time.Duration;
+import java.util.Objects;
+import java.util.Optional;
+import java.util.concurrent.locks.LockSupport;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.extension.RegisterExtension;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
+
+/** In a lane, a job does not start before the one before it has ended. */
+final class LaneDbTest {
+  @RegisterExtension static final TestDatabase DATABASE = new TestDatabase();
+
+  private static final JobFailure FAILURE = new JobFailure("X", "broken", JobFailure.Kind.Dead);
+  private static final String BY_KEY = "{mode: FifoByKey, lanes: 8}";
+  private static final String STOPPING = "{mode: FifoByKey, lanes: 8, onDead: StopLane}";
+
+  private Billing billing;
+  private TestClock clock;
+
+  @BeforeEach
+  void stopTheClock() {
+    clock = DATABASE.stopClock();
+  }
+
+  private static String manifest(String order) {
+    return Billing.selecting(
+        Billing.unit(
+                """
+                SELECT hesitate(:k, :seq::int);
+                INSERT INTO effect (key, seq, before) SELECT :k, :seq::int, count(*) FROM effect WHERE key = :k
+                """)
+            .replace("job: {", "job: {order: " + order + ", "),
+        "id::text AS k, 1 AS seq");
+  }
+
+  private void register(String order) {
+    register(order, 0, "null");
+  }
+
+  private void register(String order, int subscriptions, String hesitation) {
+    billing =
+        Billing.with(
+            DATABASE, subscriptions, manifest(order).replace("maxAttempts: 2", "maxAttempts: 20"));
+    billing.execute("drop table if exists effect");
+    billing.execute("drop sequence if exists tries");
+    billing.execute("create sequence tries");
+    billing.execute(
+        "create table effect (n bigint generated always as identity, key text, seq int, before int)");
+    billing.execute(
+        """
+        create or replace function hesitate(k text, seq int) returns void language plpgsql as $$
+        begin
+          if %s then
+            raise exception 'not yet' using errcode = '22000';
+          end if;
+        end $$
+        """
+            .formatted(hesitation));
+  }
+
+  private String enqueue(String key, int seq) {
+    return billing.text(enqueueing(key, seq));
+  }
+
+  private static String enqueueing(String key, int seq) {
+    return "select koyomi.enqueue('billing/invoices', '%1$s', '{\"k\": \"%1$s\", \"seq\": %2$d}')::text"
+        .formatted(key, seq);
+  }
+
+  /** So many jobs of so many keys, numbered within each key. */
+  private void enqueueAll(int keys, int from, int to) {
+    billing.text(
+        """
+        select koyomi.enqueue_all('billing/invoices', (
+          select jsonb_agg(jsonb_build_object('key', key, 'payload', jsonb_build_object('k', key::text, 'seq', seq)) order by seq, key)
+            from generate_series(1, %d) as key, generate_series(%d, %d) as seq))::text
+        """
+            .formatted(keys, from, to));
+  }
+
+  private static String text(Connection connection, String sql) throws SQLException {
+    try (var statement = connection.createStatement();
+        var row = statement.executeQuery(sql)) {
+      row.next();
+      return row.getString(1);
+    }
+  }
+
+  private <T> T connected(Rival.Work<T> work) throws SQLException {
+    try (Connection connection = DATABASE.dataSource().getConnection()) {
+      return work.on(connection);
+    }
+  }
+
+  private Optional<LeasedSlice> tryLease() throws SQLException {
+    long worker = billing.join();
+    return connected(connection -> billing.lease(connection, worker));
+  }
+
+  private LeasedSlice lease() throws SQLException {
+    return tryLease().orElseThrow();
+  }
+
+  private String key(LeasedSlice slice) {
+    return Objects.requireNonNull(slice.values()).keys().get(slice.position());
+  }
+
+  private void fail(LeasedSlice slice, Duration retryAfter) throws SQLException {
+    connected(connection -> billing.slices().fail(connection, slice, slice.position(), FAILURE, retryAfter));
+    leave(slice);
+  }
+
+  private void leave(LeasedSlice slice) {
+    billing.text("select koyomi.give_back(%d)::text".formatted(slice.lease()));
+    billing.text("select koyomi.finish(%d)::text".formatted(slice.run()));
+  }
+
+  private void work() throws Exception {
+    billing.workOnce(true);
+  }
+
+  private void sweep() {
+    billing.text("select koyomi.sweep()::text");
+  }
+
+  /** What the only run says of its jobs, and what is left of them. */
+  private String books() {
+    return billing.text(
+        """
+        select format('%s: %s = %s done, %s dead, %s discarded, %s cancelled; %s retrying, %s left',
+                      r.state, r.selected, r.succeeded, r.dead, r.discarded, r.cancelled, r.retrying, b.waiting + b.running)
+          from koyomi.runs r join koyomi.backlog b on b.batch = r.batch
+        """);
+  }
+
+  private String effects() {
+    return billing.text(
+        "select coalesce(string_agg(key || seq, ' ' order by n), 'none') from effect");
+  }
+
+  private void assertOrder() {
+    assertThat(billing.count("select count(*) from effect where before <> seq - 1"))
+        .as("jobs that began before the one before them had ended")
+        .isZero();
+  }
+
+  private void awaitEmpty() {
+    long deadline = System.nanoTime() + Duration.ofSeconds(60).toNanos();
+    while (billing.count("select waiting + running from koyomi.backlog") > 0) {
+      assertThat(System.nanoTime()).as(books()).isLessThan(deadline);
+      LockSupport.parkNanos(10_000_000);
+    }
+  }
+
+  // Order ---------------------------------------------------------------------------------------
+
+  @ParameterizedTest
+  @ValueSource(strings = {"{mode: FifoByKey, lanes: 8}", "{mode: FifoByKey}"})
+  void keepsTheOrderWithinAKeyWhileTwoProcessesWorkAndJobsAreTriedAgain(String order)
+      throws Exception {
+    register(order, 0, "nextval('tries') % 23 = 0");
+    DATABASE.startClock();
+    enqueueAll(10, 1, 30);
+    try (WorkerProcess one = billing.worker(EndRule.Stopped).start();
+        WorkerProcess two = billing.worker(EndRule.Stopped).start()) {
+      for (int seq = 31; seq <= 60; seq++) {
+        enqueueAll(10, seq, seq);
+      }
+      awaitEmpty();
+      assertThat(one.moving() && two.moving()).isTrue();
+    }
+
+    assertOrder();
+    assertThat(books()).isEqualTo("Running: 600 = 600 done, 0 dead, 0 discarded, 0 cancelled; 0 retrying, 0 left");
+    assertThat(billing.count("select count(*) from koyomi.failure")).isGreaterThan(20);
+  }
+
+  @Test
+  void keepsOneOrderForAllInFifo() throws Exception {
+    register("{mode: Fifo}", 0, "nextval('tries') % 23 = 0");
+    DATABASE.startClock();
+    enqueueAll(10, 1, 20);
+    try (WorkerProcess one = billing.worker(EndRule.Stopped).start();
+        WorkerProcess two = billing.worker(EndRule.Stopped).start()) {
+      awaitEmpty();
+      assertThat(one.moving() && two.moving()).isTrue();
+    }
+
+    assertOrder();
+    assertThat(
+            billing.text(
+                "select bool_and(seq * 100 + key::int > before)::text from (select seq, key,"
+                    + " coalesce(lag(seq * 100 + key::int) over (order by n), 0) as before from"
+                    + " effect) as e"))
+        .isEqualTo("true");
+  }
+
+  @Test
+  void givesNumbersInTheOrderOfTheCommits() throws Exception {
+    register(BY_KEY);
+    try (Rival first = new Rival(DATABASE.dataSource());
+        Rival second = new Rival(DATABASE.dataSource())) {
+      first.inOpenTransaction(connection -> text(connection, enqueueing("a", 1)));
+      var waiting = second.blocked(connection -> text(connection, enqueueing("a", 2)));
+      assertThat(waiting).isNotDone();
+      assertThat(tryLease()).as("nothing is committed").isEmpty();
+      first.commit();
+      assertThat(Rival.outcome(waiting)).isEqualTo("2");
+    }
+    work();
+    assertThat(effects()).isEqualTo("a1 a2");
+  }
+
+  @Test
+  void worksWhatWasEnqueuedBeforeADispatchBeforeIt() throws Exception {
+    register("{mode: Fifo}", 3, "null");
+    billing.text(
+        "select count(koyomi.enqueue('billing/invoices', 'x', jsonb_build_object('k', 'x', 'seq',"
+            + " g)))::text from generate_series(1, 5001) as g");
+
+    billing.fire();
+
+    assertThat(billing.count("select count(*) from koyomi.inbox")).isZero();
+    assertThat(
+            billing.text(
+                "select (max(s.id) filter (where r.open_until is not null) < min(s.id) filter"
+                    + " (where r.open_until is null))::text from koyomi.slice s join koyomi.run r"
+                    + " on r.id = s.run_id"))
+        .isEqualTo("true");
+  }
+
+  @Test
+  void theLaneOfAKeyNeverChanges() {
+    register(BY_KEY);
+    assertThat(
+            billing.text(
+                "select format('%s %s %s %s', koyomi.lane_of('a', 256), koyomi.lane_of('a', 8),"
+                    + " koyomi.lane_of('größe', 256), koyomi.lane_of('', 1))"))
+        .isEqualTo("185 1 " + billing.count("select ('x' || left(md5('größe'), 8))::bit(32)::bigint % 256") + " 0");
+  }
+
+  // Holding -------------------------------------------------------------------------------------
+
+  @Test
+  void freesTheLaneOfADeadWorker() throws Exception {
+    register(BY_KEY);
+    enqueue("a", 1);
+    enqueue("a", 2);
+    long worker = billing.join();
+    LeasedSlice held = connected(connection -> billing.lease(connection, worker)).orElseThrow();
+    connected(connection -> billing.work(connection, held, 0));
+    assertThat(tryLease()).isEmpty();
+
+    billing.execute("update koyomi.worker set draining_at = now(), lost_at = now() where id = " + worker);
+    sweep();
+
+    assertThat(lease().position()).isEqualTo(1);
+  }
+
+  /** The worker died after the lane's last slice and before it left the lane. */
+  @Test
+  void freesTheEmptyLaneOfADeadWorker() throws Exception {
+    register(BY_KEY);
+    enqueue("a", 1);
+    long worker = billing.join();
+    LeasedSlice held = connected(connection -> billing.lease(connection, worker)).orElseThrow();
+    connected(connection -> billing.work(connection, held, 0));
+    billing.execute("update koyomi.worker set lost_at = now() where id = " + worker);
+    enqueue("a", 2);
+    assertThat(tryLease()).isEmpty();
+
+    sweep();
+
+    assertThat(key(lease())).isEqualTo("a");
+  }
+
+  @Test
+  void aFailingJobHoldsItsLaneThroughItsRetriesWhileOthersGoOn() throws Exception {
+    register(BY_KEY);
+    enqueue("a", 1);
+    enqueue("a", 2);
+    enqueue("b", 1);
+    LeasedSlice a = lease();
+    assertThat(key(a)).isEqualTo("a");
+
+    fail(a, Duration.ofMinutes(1));
+    assertThat(books()).isEqualTo("Running: 3 = 0 done, 0 dead, 0 discarded, 0 cancelled; 1 retrying, 3 left");
+    work();
+
+    assertThat(effects()).isEqualTo("b1");
+    assertThat(books()).isEqualTo("Running: 3 = 1 done, 0 dead, 0 discarded, 0 cancelled; 1 retrying, 2 left");
+    clock.advance(Duration.ofMinutes(1));
+    LeasedSlice again = lease();
+    assertThat(again.position()).isZero();
+    assertThat(again.countedAttempt(0)).isEqualTo(2);
+    assertThat(again.countedAttempt(1)).isEqualTo(1);
+    leave(again);
+    work();
+    assertThat(effects()).isEqualTo("b1 a1 a2");
+    assertThat(books()).isEqualTo("Running: 3 = 3 done, 0 dead, 0 discarded, 0 cancelled; 0 retrying, 0 left");
+  }
+
+  @Test
+  void aDeadJobLetsItsLaneGoOn() throws Exception {
+    register(BY_KEY);
+    enqueue("a", 1);
+    enqueue("a", 2);
+    LeasedSlice a = lease();
+    fail(a, Duration.ZERO);
+    fail(lease(), null);
+
+    work();
+
+    assertThat(effects()).isEqualTo("a2");
+    assertThat(books()).isEqualTo("Running: 2 = 1 done, 1 dead, 0 discarded, 0 cancelled; 0 retrying, 0 left");
+    assertThat(billing.count("select count(*) from koyomi.stopped_lanes")).isZero();
+  }
+
+  private LeasedSlice stopALane() throws Exception {
+    register(STOPPING);
+    enqueue("a", 1);
+    enqueue("a", 2);
+    enqueue("b", 1);
+    LeasedSlice a = lease();
+    fail(a, null);
+    work();
+    assertThat(effects()).isEqualTo("b1");
+    assertThat(books()).isEqualTo("Running: 3 = 1 done, 1 dead, 0 discarded, 0 cancelled; 0 retrying, 1 left");
+    assertThat(
+            billing.text(
+                "select format('%s %s %s %s %s', batch, lane, key, error_class, waiting) from"
+                    + " koyomi.stopped_lanes"))
+        .isEqualTo("billing/invoices 1 a X 1");
+    return a;
+  }
+
+  private void closeTheDay() {
+    clock.advance(Duration.ofDays(1));
+    sweep();
+  }
+
+  @Test
+  void aRetriedDeadJobGoesFirstInTheLaneThatItStopped() throws Exception {
+    stopALane();
+
+    assertThat(billing.count("select koyomi.retry_dead(1, array['a'], null)")).isEqualTo(1);
+
+    LeasedSlice again = lease();
+    assertThat(again.position()).isZero();
+    assertThat(again.countedAttempt(0)).isEqualTo(1);
+    leave(again);
+    work();
+    assertThat(effects()).isEqualTo("b1 a1 a2");
+    closeTheDay();
+    assertThat(books()).isEqualTo("Succeeded: 3 = 3 done, 0 dead, 0 discarded, 0 cancelled; 0 retrying, 0 left");
+  }
+
+  @Test
+  void aResumedLaneGoesOnBehindItsDeadJob() throws Exception {
+    stopALane();
+
+    assertThat(billing.count("select koyomi.resume_lanes(%d, array['b'])".formatted(billing.batchId()))).isZero();
+    assertThat(billing.count("select koyomi.resume_lanes(%d, null)".formatted(billing.batchId()))).isEqualTo(1);
+
+    assertThat(books()).isEqualTo("Running: 3 = 1 done, 1 dead, 0 discarded, 0 cancelled; 0 retrying, 1 left");
+    work();
+    assertThat(effects()).isEqualTo("b1 a2");
+    closeTheDay();
+    assertThat(books()).isEqualTo("PartiallyFailed: 3 = 2 done, 1 dead, 0 discarded, 0 cancelled; 0 retrying, 0 left");
+    assertThat(billing.count("select koyomi.retry_dead(1, null, null)")).isEqualTo(1);
+    work();
+    sweep();
+    assertThat(effects()).isEqualTo("b1 a2 a1");
+    assertThat(books()).isEqualTo("Succeeded: 3 = 3 done, 0 dead, 0 discarded, 0 cancelled; 0 retrying, 0 left");
+  }
+
+  @Test
+  void aDiscardedJobLetsItsLaneGoOn() throws Exception {
+    stopALane();
+
+    assertThat(billing.count("select koyomi.discard_dead(1, null, 'X', 'ann', 'a test')")).isEqualTo(1);
+
+    work();
+    assertThat(effects()).isEqualTo("b1 a2");
+    closeTheDay();
+    assertThat(books()).isEqualTo("Succeeded: 3 = 2 done, 0 dead, 1 discarded, 0 cancelled; 0 retrying, 0 left");
+  }
+
+  /** The job that stopped it has ended already: it is dead, and is not cancelled too. */
+  @ParameterizedTest
+  @CsvSource(
+      delimiter = '|',
+      value = {
+        "cancel_run(1, 'wrong')::text         | Cancelled: 3 = 1 done, 1 dead, 0 discarded, 1 cancelled; 0 retrying, 0 left",
+        "clear(1, null)                       | Running: 3 = 1 done, 1 dead, 0 discarded, 1 cancelled; 0 retrying, 0 left",
+        "clear(1, 1)                          | Running: 3 = 1 done, 1 dead, 0 discarded, 1 cancelled; 0 retrying, 0 left",
+        "cancel_jobs(1, null, null, '{2}')    | Running: 3 = 1 done, 1 dead, 0 discarded, 1 cancelled; 0 retrying, 0 left",
+        "cancel_jobs(1, null, '{a}', null)    | Running: 3 = 1 done, 1 dead, 0 discarded, 1 cancelled; 0 retrying, 0 left",
+      })
+  void aStoppedLaneWhoseJobsAreCancelledIsFree(String verb, String books) throws Exception {
+    stopALane();
+
+    billing.text("select koyomi." + verb);
+
+    if (verb.startsWith("cancel_jobs")) {
+      assertThat(billing.text("select string_agg(key, ' ') from koyomi.stopped_lanes")).isEqualTo("a");
+      billing.text("select koyomi.resume_lanes(1, null)::text");
+    }
+    assertThat(billing.count("select count(*) from koyomi.stopped_lanes")).isZero();
+    assertThat(books()).isEqualTo(books);
+    enqueue("a", 3);
+    work();
+    assertThat(effects()).isEqualTo("b1 a3");
+  }
+
+  @Test
+  void theHeadOfALaneKeepsItsAttemptsWhenOneBehindItIsCancelled() throws Exception {
+    register(BY_KEY);
+    enqueue("a", 1);
+    enqueue("a", 2);
+    enqueue("a", 3);
+    fail(lease(), Duration.ZERO);
+
+    assertThat(billing.count("select koyomi.cancel_jobs(%d, null, null, '{2}')".formatted(billing.batchId()))).isEqualTo(1);
+
+    LeasedSlice again = lease();
+    assertThat(again.countedAttempt(again.position())).isEqualTo(2);
+    fail(again, Duration.ZERO);
+    work();
+    assertThat(effects()).isEqualTo("a1 a3");
+    assertThat(books()).isEqualTo("Running: 3 = 2 done, 0 dead, 0 discarded, 1 cancelled; 0 retrying, 0 left");
+  }
+
+  // Waking --------------------------------------------------------------------------------------
+
+  @Test
+  void whoLeavesALaneSeesWhatIsBeingPutIntoIt() throws Exception {
+    register(BY_KEY);
+    LeasedSlice done = worked("a");
+    enqueue("a", 2);
+    try (Rival filler = new Rival(DATABASE.dataSource());
+        Rival leaver = new Rival(DATABASE.dataSource())) {
+      filler.inOpenTransaction(connection -> text(connection, FILL.formatted(billing.batchId())));
+      var left = leaver.blocked(connection -> text(connection, LEAVE.formatted(done.lease())));
+      assertThat(left).isNotDone();
+      filler.commit();
+      Rival.outcome(left);
+    }
+    assertThat(key(lease())).isEqualTo("a");
+  }
+
+  @Test
+  void whoFillsALaneIsSeenThoughSomebodyIsLeavingIt() throws Exception {
+    register(BY_KEY);
+    LeasedSlice done = worked("a");
+    enqueue("a", 2);
+    try (Rival leaver = new Rival(DATABASE.dataSource());
+        Rival filler = new Rival(DATABASE.dataSource())) {
+      leaver.inOpenTransaction(connection -> text(connection, LEAVE.formatted(done.lease())));
+      var filled = filler.blocked(connection -> text(connection, FILL.formatted(billing.batchId())));
+      assertThat(filled).isNotDone();
+      leaver.commit();
+      Rival.outcome(filled);
+    }
+    assertThat(key(lease())).isEqualTo("a");
+  }
+
+  private static final String FILL = "select koyomi.fill_lanes(%d)::text";
+  private static final String LEAVE = "select koyomi.leave_lane(%d)::text";
+
+  /** A lane that is still held after its only job has ended. */
+  private LeasedSlice worked(String key) throws SQLException {
+    enqueue(key, 1);
+    LeasedSlice slice = lease();
+    connected(connection -> billing.work(connection, slice, 0));
+    return slice;
+  }
+
+  // Change of the order ---------------------------------------------------------------------------
+
+  @ParameterizedTest
+  @ValueSource(strings = {"in the inbox", "in a lane", "in a retry"})
+  void refusesAnotherOrderWhileJobsAreUnfinished(String where) throws Exception {
+    register(where.equals("in a retry") ? "{mode: Unordered}" : BY_KEY);
+    enqueue("a", 1);
+    switch (where) {
+      case "in a lane" -> leave(lease());
+      case "in a retry" ->
+          connected(
+              connection -> {
+                LeasedSlice slice = billing.lease(connection, billing.join()).orElseThrow();
+                return billing.slices().fail(connection, slice, 0, FAILURE, Duration.ofHours(1));
+              });
+      default -> {}
+    }
+    String definition = Billing.definition(manifest("{mode: FifoByKey, lanes: 9}"));
+    Batches batches = new Batches(DATABASE.jdbi());
+
+    assertThatThrownBy(() -> batches.register("billing/invoices", "test", 2, definition))
+        .rootCause()
+        .isInstanceOfSatisfying(
+            SQLException.class, e -> assertThat(e.getSQLState()).isEqualTo("KY006"))
+        .hasMessageStartingWith(
+            "ERROR: spec.job.order: the order can only change while the batch is empty, and 1 of"
+                + " its jobs are unfinished; let them end or clear them, then apply again");
+
+    billing.text("select koyomi.clear(%d, null)::text".formatted(billing.batchId()));
+    assertThat(batches.register("billing/invoices", "test", 2, definition)).isTrue();
+    assertThat(billing.text("select mode || lanes from koyomi.batch")).isEqualTo("FifoByKey9");
+  }
+
+  @Test
+  void waitsWithAnotherOrderForAnOpenTransactionThatEnqueues() throws Exception {
+    register(BY_KEY);
+    String definition = Billing.definition(manifest("{mode: FifoByKey, lanes: 9}"));
+    try (Rival enqueuer = new Rival(DATABASE.dataSource());
+        Rival people = new Rival(DATABASE.dataSource())) {
+      enqueuer.inOpenTransaction(connection -> text(connection, enqueueing("a", 1)));
+      var registered =
+          people.blocked(
+              connection -> {
+                try (var statement =
+                    connection.prepareStatement(
+                        "select koyomi.register('billing/invoices', 'test', 2, false, ?::jsonb)")) {
+                  statement.setString(1, definition);
+                  return statement.execute();
+                }
+              });
+      assertThat(registered).isNotDone();
+      enqueuer.commit();
+      assertThatThrownBy(() -> Rival.outcome(registered)).hasMessageContaining("1 of its jobs");
+    }
+  }
+}
