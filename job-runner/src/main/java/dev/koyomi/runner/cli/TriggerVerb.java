@@ -53,6 +53,8 @@ final class TriggerVerb implements Callable<Integer> {
 
   @Mixin private DatabaseOption option = new DatabaseOption();
 
+  @Mixin private TriggerDatabaseOption source = new TriggerDatabaseOption();
+
   TriggerVerb(Surroundings surroundings) {
     this.surroundings = surroundings;
   }
@@ -62,6 +64,7 @@ final class TriggerVerb implements Callable<Integer> {
     Planned.Valid valid = ManifestFile.one(definition);
     Duration timeout = ManifestFile.trigger(valid.plan()).timeout();
     Fired fired = fired(valid);
+    Optional<Database> selectedFrom = source.open(surroundings, valid.plan(), "koyomi trigger");
     try (var opened = option.open(surroundings, LocalPostgres.Options.shared());
         Database database =
             Database.pooled(opened.address(), "koyomi trigger", CONNECTIONS, PATIENCE, timeout)) {
@@ -72,6 +75,7 @@ final class TriggerVerb implements Callable<Integer> {
       TriggerRun trigger =
           new TriggerRun(
               database,
+              selectedFrom,
               valid.plan(),
               valid.definition().revision(),
               surroundings.pod(),

@@ -7,6 +7,7 @@ import dev.koyomi.crds.plan.Plan;
 import dev.koyomi.runner.db.Database;
 import dev.koyomi.runner.db.Fault;
 import dev.koyomi.runner.db.SchemaState;
+import dev.koyomi.runner.db.Words;
 import dev.koyomi.runner.queue.Batches;
 import dev.koyomi.runner.queue.Firing;
 import dev.koyomi.runner.queue.Opening;
@@ -35,6 +36,7 @@ public final class TriggerRun {
   private static final Logger LOG = LoggerFactory.getLogger(TriggerRun.class);
 
   private final Database database;
+  private final Optional<Database> source;
   private final Plan plan;
   private final Plan.Selection trigger;
   private final String revision;
@@ -61,7 +63,23 @@ public final class TriggerRun {
    * @param plan with a trigger
    */
   public TriggerRun(Database database, Plan plan, String revision, String pod, Pause pause) {
+    this(database, Optional.empty(), plan, revision, pod, pause);
+  }
+
+  /**
+   * @param database of the queue
+   * @param source what the trigger's query runs in; empty: the queue's database
+   * @param plan with a trigger
+   */
+  public TriggerRun(
+      Database database,
+      Optional<Database> source,
+      Plan plan,
+      String revision,
+      String pod,
+      Pause pause) {
     this.database = database;
+    this.source = source;
     this.plan = plan;
     this.trigger = Objects.requireNonNull(plan.trigger());
     this.revision = revision;
@@ -234,9 +252,7 @@ public final class TriggerRun {
             .addKeyValue("run", run)
             .addKeyValue("logicalDate", opened.logicalDate())
             .log("selecting");
-        Selection.Counts counts =
-            selection.select(
-                connection, plan, Map.of("logicalDate", opened.logicalDate().toString()));
+        Selection.Counts counts = select(selection, connection, opened.logicalDate());
         boolean failWhenEmpty = trigger.onEmpty() == Trigger.OnEmpty.Fail;
         selection.dispatch(connection, counts, failWhenEmpty);
         return dispatched(opened, counts, failWhenEmpty);
@@ -246,6 +262,26 @@ public final class TriggerRun {
       } catch (SQLException e) {
         return failed(selection, connection, run, e);
       }
+    }
+  }
+
+  private Selection.Counts select(Selection selection, Connection connection, LocalDate logicalDate)
+      throws SQLException, Selection.Refused {
+    Map<String, String> values = Map.of("logicalDate", logicalDate.toString());
+    if (source.isEmpty()) {
+      return selection.select(connection, plan, values);
+    }
+    try (Connection from = connected(source.get())) {
+      return selection.select(connection, from, plan, values);
+    }
+  }
+
+  private static Connection connected(Database source) throws SQLException {
+    try {
+      return source.dataSource().getConnection();
+    } catch (SQLException e) {
+      // Two databases are in question: say which one.
+      throw new SQLException("spec.trigger.database: " + Words.of(e), e.getSQLState(), e);
     }
   }
 
