@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.koyomi.runner.db.Database;
 import dev.koyomi.runner.queue.RunState;
+import dev.koyomi.runner.queue.Selection;
 import dev.koyomi.runner.settings.DatabaseAddress;
 import dev.koyomi.runner.testing.Billing;
 import dev.koyomi.runner.testing.TestDatabase;
@@ -75,6 +76,22 @@ class TriggerDatabaseDbTest {
     billing.drain();
     assertThat(billing.run()).isEqualTo("Succeeded 1200/1200/0/0");
     assertThat(billing.count("select count(*) from invoice")).isEqualTo(1200);
+  }
+
+  @Test
+  void rehearsesThereWithoutATrace() throws Exception {
+    Billing billing = Billing.with(QUEUE, 1, ELSEWHERE);
+
+    Rehearsed rehearsed =
+        trigger(billing, CUSTOMERS.address()).rehearse(new Fired.SlotByPerson(Billing.SLOT));
+
+    assertThat(rehearsed)
+        .isEqualTo(
+            new Rehearsed.Targets(
+                LocalDate.parse("2026-11-01"),
+                new Selection.Rehearsal(1200, 0, 0, 0, List.of("1", "2", "3", "4", "5"))));
+    assertThat(billing.count("select count(*) from koyomi.run")).isZero();
+    assertThat(billing.count("select count(*) from koyomi.chunk")).isZero();
   }
 
   @Test
