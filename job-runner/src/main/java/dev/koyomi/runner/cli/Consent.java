@@ -14,6 +14,11 @@ final class Consent {
   @Option(names = "--yes", description = "Do it without asking.")
   private boolean yes;
 
+  /** Whether nothing is to be done in any case. */
+  boolean isDryRun() {
+    return dryRun;
+  }
+
   /** Whether it must first be found out what would be done. */
   boolean isAsked() {
     return dryRun || !yes;

@@ -30,7 +30,8 @@ final class DatabaseOption {
    * @param local how the local server is wanted where it comes to that
    */
   Opened open(Surroundings surroundings, LocalPostgres.Options local) {
-    return switch (DatabaseSettings.of(Optional.ofNullable(url), surroundings.environment())) {
+    return switch (DatabaseSettings.of(
+        DatabaseSettings.Purpose.QUEUE, Optional.ofNullable(url), surroundings.environment())) {
       case DatabaseSettings.Given(DatabaseAddress address) -> new Opened(address, Optional.empty());
       case DatabaseSettings.Unusable(var problems) ->
           throw new CommandProblem(url == null ? ExitCode.TRY_AGAIN : ExitCode.WRONG, problems);
@@ -44,13 +45,17 @@ final class DatabaseOption {
           ExitCode.TRY_AGAIN,
           "No database is given and there is no local one: write --database URL, set %s (key jdbc-uri of the Secret) or %s, %s, %s and %s (keys host, dbname, username and password), or make the local one with `./koyomi dev examples/billing`."
               .formatted(
-                  DatabaseSettings.URI,
-                  DatabaseSettings.HOST,
-                  DatabaseSettings.NAME,
-                  DatabaseSettings.USERNAME,
-                  DatabaseSettings.PASSWORD));
+                  variable(DatabaseSettings.URI),
+                  variable(DatabaseSettings.HOST),
+                  variable(DatabaseSettings.NAME),
+                  variable(DatabaseSettings.USERNAME),
+                  variable(DatabaseSettings.PASSWORD)));
     }
     LocalPostgres postgres = LocalPostgres.start(surroundings.folder(), options);
     return new Opened(postgres.address(), Optional.of(postgres));
+  }
+
+  private static String variable(String part) {
+    return DatabaseSettings.Purpose.QUEUE.variable(part);
   }
 }

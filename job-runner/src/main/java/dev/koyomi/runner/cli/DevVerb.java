@@ -26,6 +26,7 @@ import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
 
@@ -65,6 +66,8 @@ final class DevVerb implements Callable<Integer> {
   @Option(names = "--strict", description = "Exit code 4 when jobs need attention.")
   private boolean strict;
 
+  @Mixin private TriggerDatabaseOption source = new TriggerDatabaseOption();
+
   DevVerb(Surroundings surroundings) {
     this.surroundings = surroundings;
     this.screen = surroundings.screen();
@@ -80,6 +83,7 @@ final class DevVerb implements Callable<Integer> {
     Planned.Valid batch = ManifestFile.one(folder.manifest());
     Duration selecting = ManifestFile.trigger(batch.plan()).timeout();
     Fired fired = occurrence(batch.plan());
+    Optional<Database> selectedFrom = source.open(surroundings, batch.plan(), "koyomi dev");
     LocalPostgres postgres =
         LocalPostgres.start(
             surroundings.folder(), new LocalPostgres.Options(fresh, true, Map.of()));
@@ -96,7 +100,7 @@ final class DevVerb implements Callable<Integer> {
       stop.closeAtStop(database);
       try {
         prepare(postgres, database, folder, batch);
-        LocalRun run = new LocalRun(surroundings, database, batch, stop);
+        LocalRun run = new LocalRun(surroundings, database, selectedFrom, batch, stop);
         long dead =
             new DevRun(screen, run, batch.plan(), new History(database.jdbi()), folder.fix())
                 .go(fired);

@@ -147,7 +147,7 @@ final class FailedRetryVerb implements Callable<Integer> {
             batch.plan().unit().timeout())) {
       stop.closeAtStop(database);
       History history = new History(database.jdbi());
-      LocalRun local = new LocalRun(surroundings, database, batch, stop);
+      LocalRun local = new LocalRun(surroundings, database, Optional.empty(), batch, stop);
       int batchId = local.enter();
       FailedVerb.sayWhenOutOfOrder(screen, database, runs);
       for (RunRow run : runs) {

@@ -25,13 +25,23 @@ final class LocalRun {
 
   private final Surroundings surroundings;
   private final Database database;
+  private final Optional<Database> selectedFrom;
   private final Planned.Valid batch;
   private final Stop stop;
   private final History history;
 
-  LocalRun(Surroundings surroundings, Database database, Planned.Valid batch, Stop stop) {
+  /**
+   * @param selectedFrom the database of the trigger, where it is not this one
+   */
+  LocalRun(
+      Surroundings surroundings,
+      Database database,
+      Optional<Database> selectedFrom,
+      Planned.Valid batch,
+      Stop stop) {
     this.surroundings = surroundings;
     this.database = database;
+    this.selectedFrom = selectedFrom;
     this.batch = batch;
     this.stop = stop;
     this.history = new History(database.jdbi());
@@ -51,6 +61,7 @@ final class LocalRun {
     TriggerRun trigger =
         new TriggerRun(
             database,
+            selectedFrom,
             batch.plan(),
             batch.definition().revision(),
             surroundings.pod(),

@@ -5,7 +5,6 @@ import dev.koyomi.runner.db.Database;
 import dev.koyomi.runner.dev.LocalPostgres;
 import dev.koyomi.runner.queue.Batches;
 import dev.koyomi.runner.trigger.Fired;
-import dev.koyomi.runner.trigger.TriggerResult;
 import dev.koyomi.runner.trigger.TriggerRun;
 import java.nio.file.Path;
 import java.sql.SQLException;
@@ -53,6 +52,8 @@ final class TriggerVerb implements Callable<Integer> {
 
   @Mixin private DatabaseOption option = new DatabaseOption();
 
+  @Mixin private TriggerDatabaseOption source = new TriggerDatabaseOption();
+
   TriggerVerb(Surroundings surroundings) {
     this.surroundings = surroundings;
   }
@@ -62,6 +63,7 @@ final class TriggerVerb implements Callable<Integer> {
     Planned.Valid valid = ManifestFile.one(definition);
     Duration timeout = ManifestFile.trigger(valid.plan()).timeout();
     Fired fired = fired(valid);
+    Optional<Database> selectedFrom = source.open(surroundings, valid.plan(), "koyomi trigger");
     try (var opened = option.open(surroundings, LocalPostgres.Options.shared());
         Database database =
             Database.pooled(opened.address(), "koyomi trigger", CONNECTIONS, PATIENCE, timeout)) {
@@ -72,11 +74,12 @@ final class TriggerVerb implements Callable<Integer> {
       TriggerRun trigger =
           new TriggerRun(
               database,
+              selectedFrom,
               valid.plan(),
               valid.definition().revision(),
               surroundings.pod(),
               TriggerRun.Pause.real());
-      return ended(trigger.fire(fired));
+      return FiredReport.print(surroundings.screen(), trigger.fire(fired), cronJob != null);
     }
   }
 
@@ -108,39 +111,5 @@ final class TriggerVerb implements Callable<Integer> {
     if (batches.find(name).isEmpty()) {
       batches.register(name, "file", 0, valid.definition().json());
     }
-  }
-
-  private int ended(TriggerResult result) {
-    Screen screen = surroundings.screen();
-    return switch (result) {
-      case TriggerResult.Dispatched dispatched -> {
-        screen.line(dispatched(dispatched));
-        yield ExitCode.DONE;
-      }
-      case TriggerResult.AlreadyDispatched(long run, var state) -> {
-        screen.line("This occurrence was dispatched before, as run %d: %s.".formatted(run, state));
-        yield ExitCode.DONE;
-      }
-      case TriggerResult.Skipped(long run, String message) -> {
-        screen.line("Run %d was skipped: %s.".formatted(run, message));
-        yield cronJob == null ? ExitCode.SKIPPED : ExitCode.DONE;
-      }
-      case TriggerResult.Refused(long run, String message) ->
-          throw new CommandProblem(ExitCode.WRONG, "Run %d failed: %s".formatted(run, message));
-      case TriggerResult.Failed(long run, String message) ->
-          throw new CommandProblem(ExitCode.OTHER, "Run %d failed: %s".formatted(run, message));
-      case TriggerResult.TryAgain(String message) ->
-          throw new CommandProblem(ExitCode.TRY_AGAIN, message);
-    };
-  }
-
-  private static String dispatched(TriggerResult.Dispatched run) {
-    String twice =
-        run.duplicates() == 0
-            ? ""
-            : " (%s more with a key that was there already)"
-                .formatted(Shown.jobs(run.duplicates()));
-    return "Run %d for %s: %s selected%s, %s."
-        .formatted(run.run(), run.logicalDate(), Shown.jobs(run.selected()), twice, run.state());
   }
 }

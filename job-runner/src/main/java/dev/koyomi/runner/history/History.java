@@ -51,6 +51,23 @@ public final class History {
                 .findOne());
   }
 
+  /** The newest run of the batch that a trigger selected for, or selects for. */
+  public Optional<RunRow> newestOfTrigger(String batch) {
+    return jdbi.withHandle(
+        handle ->
+            handle
+                .createQuery(
+                    """
+                    select * from koyomi.runs where id = (
+                      select r.id from koyomi.run r join koyomi.batch b on b.id = r.batch_id
+                        where b.name = :batch and r.state <> 'Skipped' and r.open_until is null
+                        order by r.id desc limit 1)
+                    """)
+                .bind("batch", batch)
+                .map((row, _) -> run(row))
+                .findOne());
+  }
+
   /** What a registered batch has to do; empty for one that is not registered. */
   public Optional<QueueRow> queue(String batch) {
     return jdbi.withHandle(

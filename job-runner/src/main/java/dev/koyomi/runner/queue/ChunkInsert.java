@@ -9,6 +9,7 @@ import java.sql.Types;
 import java.util.Map;
 import java.util.stream.Collectors;
 import java.util.stream.IntStream;
+import org.jspecify.annotations.Nullable;
 
 /**
  * The statements that turn rows into chunks: those of the user's query, or those of chunks that
@@ -60,8 +61,11 @@ final class ChunkInsert {
   /**
    * Writes the chunks of this selection anew: the first job of each key, and no chunk larger than
    * it may be.
+   *
+   * @param settledOf leave out the targets of this run that are settled; null: none
    */
-  void ofChunks(Connection connection, long run, long token) throws SQLException {
+  void ofChunks(Connection connection, long run, long token, @Nullable Long settledOf)
+      throws SQLException {
     String columns =
         IntStream.rangeClosed(1, payload.names().size())
             .mapToObj(", array(select unnest(c.vals[%1$d:%1$d]))"::formatted)
@@ -74,9 +78,16 @@ final class ChunkInsert {
                   cross join lateral unnest(c.keys%2$s) with ordinality as u(key%1$s, o)
                   where c.run_id = ? and c.selector_token = ? and c.id <= ?
                   order by u.key, c.id, o) as firsts
+          %3$s
           order by chunk, o
         """
-            .formatted(names("c"), columns);
+            .formatted(
+                names("c"),
+                columns,
+                settledOf == null
+                    ? ""
+                    : "where not exists (select from koyomi.settled_keys(?) as settled where"
+                          + " settled.key = firsts.key)");
     String place = "n / " + JOBS + " + sum(" + length() + ") over (order by n) / " + BYTES;
     long last = lastChunk(connection, run, token);
     try (PreparedStatement statement = connection.prepareStatement(insert(rows, place))) {
@@ -84,6 +95,9 @@ final class ChunkInsert {
       statement.setLong(next, run);
       statement.setLong(next + 1, token);
       statement.setLong(next + 2, last);
+      if (settledOf != null) {
+        statement.setLong(next + 3, settledOf);
+      }
       statement.executeUpdate();
     }
     try (PreparedStatement statement =

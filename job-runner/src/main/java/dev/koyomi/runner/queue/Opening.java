@@ -5,10 +5,17 @@ import java.time.LocalDate;
 /** What became of an attempt to open a run. */
 public sealed interface Opening {
   /**
-   * The run is ours to select, under this token; the logical date is the one that was written when
-   * it was first opened.
+   * The run is ours to select, under this token.
+   *
+   * @param logicalDate the one that was written when the run was first opened
+   * @param rest leave out targets of the run that are settled: done, or still in the queue
    */
-  record Select(long run, long token, LocalDate logicalDate) implements Opening {}
+  record Select(long run, long token, LocalDate logicalDate, boolean rest) implements Opening {
+    /** Of a run that selects for the first time. */
+    public Select(long run, long token, LocalDate logicalDate) {
+      this(run, token, logicalDate, false);
+    }
+  }
 
   /** Another process, alive, selects for this run. */
   record SelectedByAnother(long run) implements Opening {}

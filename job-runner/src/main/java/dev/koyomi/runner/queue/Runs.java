@@ -1,6 +1,8 @@
 package dev.koyomi.runner.queue;
 
+import java.sql.ResultSet;
 import java.sql.SQLException;
+import java.time.Duration;
 import java.time.LocalDate;
 import java.util.Optional;
 import java.util.random.RandomGenerator;
@@ -29,6 +31,14 @@ public final class Runs {
       boolean selected,
       boolean selectorAlive) {}
 
+  private static final String EXISTING =
+      """
+      select r.id, r.state, r.logical_date, r.reason, r.selected is not null as selected,
+             exists (select from koyomi.worker w
+                     where w.id = r.selector_id and w.stopped_at is null and w.lost_at is null) as selector_alive
+        from koyomi.run r
+      """;
+
   /**
    * Opens the run of a firing, takes over the selection of a selector that died, or says why there
    * is nothing to select.
@@ -54,7 +64,65 @@ public final class Runs {
 
   /** Whether the firing has its run, in whatever state. */
   public boolean exists(Firing firing) {
-    return jdbi.withHandle(handle -> existing(handle, firing).isPresent());
+    return find(firing).isPresent();
+  }
+
+  /** The firing's run, in whatever state. */
+  public Optional<Long> find(Firing firing) {
+    return jdbi.withHandle(handle -> existing(handle, firing).map(Existing::id));
+  }
+
+  /**
+   * Opens a run for one more selection. What waits is cancelled in the same transaction where that
+   * is asked for.
+   *
+   * @param revision of the definition that selects
+   * @param selector the worker row of the calling process
+   * @throws org.jdbi.v3.core.JdbiException with SQLSTATE KY004 and a sentence when the queue
+   *     refuses
+   */
+  public Opening again(
+      long run, Reselection how, String revision, Duration selectTimeout, long selector) {
+    return jdbi.inTransaction(
+        handle -> {
+          Existing existing =
+              handle
+                  .createQuery(EXISTING + " where r.id = :run")
+                  .bind("run", run)
+                  .map((row, _) -> existing(row))
+                  .one();
+          long token = random.nextLong();
+          if (existing.state == RunState.Selecting && existing.selectorAlive) {
+            return new Opening.SelectedByAnother(run);
+          }
+          if (existing.state == RunState.Selecting) {
+            return takeOver(handle, existing, selector, token, how.leavesOutSettled())
+                .orElse(new Opening.SelectedByAnother(run));
+          }
+          if (how == Reselection.Refresh) {
+            clear(handle, run);
+          }
+          handle
+              .createQuery(
+                  "select koyomi.select_again(:run, :selector, :token, :revision,"
+                      + " make_interval(secs => :seconds))")
+              .bind("run", run)
+              .bind("selector", selector)
+              .bind("token", token)
+              .bind("revision", revision)
+              .bind("seconds", selectTimeout.toMillis() / 1000.0)
+              .mapTo(Boolean.class)
+              .one();
+          return new Opening.Select(run, token, existing.logicalDate, how.leavesOutSettled());
+        });
+  }
+
+  private static void clear(Handle handle, long run) {
+    handle
+        .createQuery("select koyomi.clear(r.batch_id, r.id) from koyomi.run r where r.id = :run")
+        .bind("run", run)
+        .mapTo(Long.class)
+        .one();
   }
 
   /** Writes the firing's run as skipped, unless the occurrence has its run. */
@@ -101,7 +169,8 @@ public final class Runs {
     if (run.state == RunState.Selecting) {
       return run.selectorAlive
           ? Optional.of(new Opening.SelectedByAnother(run.id))
-          : takeOver(handle, run, selector, token);
+          // Of a run that has selected before, nothing may be done a second time.
+          : takeOver(handle, run, selector, token, run.selected);
     }
     if (run.state == RunState.Failed && mayReopen(run, firing)) {
       return reopen(handle, run, firing, selector, token);
@@ -155,24 +224,22 @@ public final class Runs {
   private static Optional<Existing> existing(Handle handle, Firing firing) {
     return handle
         .createQuery(
-            """
-            select r.id, r.state, r.logical_date, r.reason, r.selected is not null as selected,
-                   exists (select from koyomi.worker w
-                           where w.id = r.selector_id and w.stopped_at is null and w.lost_at is null) as selector_alive
-              from koyomi.run r
-              where r.batch_id = :batchId and r.request = :request and (r.request <> '' or r.occurrence = :occurrence)
-            """)
+            EXISTING
+                + " where r.batch_id = :batchId and r.request = :request and (r.request <> '' or"
+                + " r.occurrence = :occurrence)")
         .bindMethods(firing)
-        .map(
-            (row, _) ->
-                new Existing(
-                    row.getLong("id"),
-                    RunState.valueOf(row.getString("state")),
-                    row.getObject("logical_date", LocalDate.class),
-                    row.getString("reason"),
-                    row.getBoolean("selected"),
-                    row.getBoolean("selector_alive")))
+        .map((row, _) -> existing(row))
         .findOne();
+  }
+
+  private static Existing existing(ResultSet row) throws SQLException {
+    return new Existing(
+        row.getLong("id"),
+        RunState.valueOf(row.getString("state")),
+        row.getObject("logical_date", LocalDate.class),
+        row.getString("reason"),
+        row.getBoolean("selected"),
+        row.getBoolean("selector_alive"));
   }
 
   private static Optional<Long> openExclusiveRun(Handle handle, int batchId) {
@@ -186,32 +253,36 @@ public final class Runs {
   }
 
   /**
-   * A new token first, then the chunks: whoever still writes under the old token cannot commit any
-   * more.
+   * A new token first, then the chunks of the old one: whoever still writes under the old token
+   * cannot commit any more. Chunks of earlier selections of the run stay.
    */
   private static Optional<Opening> takeOver(
-      Handle handle, Existing run, long selector, long token) {
-    int taken =
+      Handle handle, Existing run, long selector, long token, boolean rest) {
+    Optional<Long> before =
         handle
-            .createUpdate(
+            .createQuery(
                 """
                 update koyomi.run r set selector_token = :token, selector_id = :selector, selecting_since = koyomi.now()
-                  where r.id = :run and r.state = 'Selecting'
+                  from (select o.id, o.selector_token from koyomi.run o where o.id = :run and o.state = 'Selecting' for no key update) as old
+                  where r.id = old.id
                     and not exists (select from koyomi.worker w
                                     where w.id = r.selector_id and w.stopped_at is null and w.lost_at is null)
+                  returning old.selector_token
                 """)
             .bind("run", run.id)
             .bind("token", token)
             .bind("selector", selector)
-            .execute();
-    if (taken == 0) {
+            .mapTo(Long.class)
+            .findOne();
+    if (before.isEmpty()) {
       return Optional.empty();
     }
     handle
-        .createUpdate("delete from koyomi.chunk where run_id = :run")
+        .createUpdate("delete from koyomi.chunk where run_id = :run and selector_token = :before")
         .bind("run", run.id)
+        .bind("before", before.get())
         .execute();
-    return Optional.of(new Opening.Select(run.id, token, run.logicalDate));
+    return Optional.of(new Opening.Select(run.id, token, run.logicalDate, rest));
   }
 
   private static Optional<Opening> reopen(

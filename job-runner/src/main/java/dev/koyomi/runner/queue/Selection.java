@@ -7,7 +7,10 @@ import java.sql.PreparedStatement;
 import java.sql.ResultSet;
 import java.sql.ResultSetMetaData;
 import java.sql.SQLException;
+import java.sql.Types;
 import java.time.Duration;
+import java.time.LocalDate;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
@@ -23,14 +26,22 @@ import org.jspecify.annotations.Nullable;
 public final class Selection {
   private final long run;
   private final long token;
+  private final boolean rest;
 
   public Selection(Opening.Select opened) {
     this.run = opened.run();
     this.token = opened.token();
+    this.rest = opened.rest();
   }
 
-  /** What was selected: distinct targets, and rows that named a target a second time. */
-  public record Counts(long selected, long duplicates) {}
+  /**
+   * What was selected.
+   *
+   * @param selected distinct targets
+   * @param duplicates rows that named a target a second time
+   * @param settled distinct targets that were left out, as the run has done or still has them
+   */
+  public record Counts(long selected, long duplicates, long settled) {}
 
   /**
    * The selection cannot be dispatched, for a reason that only a change of the definition or the
@@ -66,15 +77,16 @@ public final class Selection {
       throws SQLException, Refused {
     Plan.Selection trigger = Objects.requireNonNull(plan.trigger());
     ChunkInsert.Parameters parameters = new ChunkInsert.Parameters(values);
-    return writing(
-        connection,
-        plan,
-        () -> {
-          Payload payload = described(connection, plan, trigger, parameters);
-          new ChunkInsert(payload, plan.job().order().lanes())
-              .ofQuery(connection, run, token, trigger, parameters);
-          return payload;
-        });
+    return committed(connection, plan, () -> ofQuery(connection, plan, trigger, parameters));
+  }
+
+  private Payload ofQuery(
+      Connection connection, Plan plan, Plan.Selection trigger, ChunkInsert.Parameters parameters)
+      throws SQLException, Refused {
+    Payload payload = described(connection, plan, trigger, parameters);
+    new ChunkInsert(payload, plan.job().order().lanes())
+        .ofQuery(connection, run, token, trigger, parameters);
+    return payload;
   }
 
   /**
@@ -88,23 +100,29 @@ public final class Selection {
       throws SQLException, Refused {
     Plan.Selection trigger = Objects.requireNonNull(plan.trigger());
     ChunkInsert.Parameters parameters = new ChunkInsert.Parameters(values);
+    return committed(
+        connection, plan, () -> ofOther(connection, source, plan, trigger, parameters));
+  }
+
+  private Payload ofOther(
+      Connection connection,
+      Connection source,
+      Plan plan,
+      Plan.Selection trigger,
+      ChunkInsert.Parameters parameters)
+      throws SQLException, Refused {
     source.setAutoCommit(false);
     source.setTransactionIsolation(Connection.TRANSACTION_REPEATABLE_READ);
     source.setReadOnly(true);
     limitTime(source, trigger.timeout());
-    return writing(
-        connection,
-        plan,
-        () -> {
-          Payload payload = described(source, plan, trigger, parameters);
-          try (ChunkCopy copy = new ChunkCopy(connection, run, token, payload)) {
-            ForeignRows.copy(source, payload, trigger, parameters, copy);
-            copy.end();
-          } finally {
-            source.rollback();
-          }
-          return payload;
-        });
+    Payload payload = described(source, plan, trigger, parameters);
+    try (ChunkCopy copy = new ChunkCopy(connection, run, token, payload)) {
+      ForeignRows.copy(source, payload, trigger, parameters, copy);
+      copy.end();
+    } finally {
+      source.rollback();
+    }
+    return payload;
   }
 
   /** Where rows go that are made here. */
@@ -148,33 +166,13 @@ public final class Selection {
     Payload write() throws SQLException, Refused;
   }
 
-  private Counts writing(Connection connection, Plan plan, Writing writing)
+  private Counts committed(Connection connection, Plan plan, Writing writing)
       throws SQLException, Refused {
-    Plan.Selection trigger = Objects.requireNonNull(plan.trigger());
     connection.setAutoCommit(false);
     boolean committed = false;
     try {
-      limitTime(connection, trigger.timeout());
-      Payload payload = writing.write();
-      Written written = written(connection);
-      if (written.jobs > trigger.maxJobs()) {
-        throw new Refused(
-            "TooManyJobs",
-            "the trigger selected more than spec.trigger.maxJobs = %d targets and nothing was enqueued; narrow the query or raise the limit"
-                .formatted(trigger.maxJobs()));
-      }
-      boolean distinct = written.rising || distinct(connection);
-      if (written.largest > plan.job().maxPayload()) {
-        refuseOversized(connection, plan.job().maxPayload());
-      }
-      boolean cutWell = written.largest <= 2L * ChunkInsert.BYTES;
-      boolean lanesMissing = plan.job().order().ordered() && !written.inLanes;
-      Counts counts = new Counts(written.jobs, 0);
-      if (!distinct || !cutWell || lanesMissing) {
-        new ChunkInsert(payload, plan.job().order().lanes()).ofChunks(connection, run, token);
-        long kept = written(connection).jobs;
-        counts = new Counts(kept, written.jobs - kept);
-      }
+      limitTime(connection, Objects.requireNonNull(plan.trigger()).timeout());
+      Counts counts = written(connection, plan, writing, rest ? run : null);
       hold(connection);
       connection.commit();
       committed = true;
@@ -185,6 +183,41 @@ public final class Selection {
       }
       connection.setAutoCommit(true);
     }
+  }
+
+  /**
+   * @param settledOf leave out the targets of this run that are settled; null: none
+   */
+  private Counts written(
+      Connection connection, Plan plan, Writing writing, @Nullable Long settledOf)
+      throws SQLException, Refused {
+    int maxJobs = Objects.requireNonNull(plan.trigger()).maxJobs();
+    Payload payload = writing.write();
+    Written written = written(connection);
+    if (written.jobs > maxJobs) {
+      throw new Refused(
+          "TooManyJobs",
+          "the trigger selected more than spec.trigger.maxJobs = %d targets and nothing was enqueued; narrow the query or raise the limit"
+              .formatted(maxJobs));
+    }
+    boolean distinct = written.rising || distinct(connection);
+    if (written.largest > plan.job().maxPayload()) {
+      refuseOversized(connection, plan.job().maxPayload());
+    }
+    boolean cutWell = written.largest <= 2L * ChunkInsert.BYTES;
+    boolean lanesMissing = plan.job().order().ordered() && !written.inLanes;
+    ChunkInsert anew = new ChunkInsert(payload, plan.job().order().lanes());
+    long kept = written.jobs;
+    if (!distinct || !cutWell || lanesMissing) {
+      anew.ofChunks(connection, run, token, null);
+      kept = written(connection).jobs;
+    }
+    long unsettled = kept;
+    if (settledOf != null) {
+      anew.ofChunks(connection, run, token, settledOf);
+      unsettled = written(connection).jobs;
+    }
+    return new Counts(unsettled, written.jobs - kept, kept - unsettled);
   }
 
   private static Payload described(
@@ -199,6 +232,155 @@ public final class Selection {
             "KeyMissing", "spec.trigger.sql: the statement gives no rows; write a query");
       }
       return Payload.of(columns, plan.unit().sql().needed());
+    }
+  }
+
+  /**
+   * What would be selected.
+   *
+   * @param settled targets that the run has done or still has; they are among {@code selected} only
+   *     where everything is taken
+   * @param cleared jobs of the run that would be cancelled before
+   * @param sample the first few keys
+   */
+  public record Rehearsal(
+      long selected, long duplicates, long settled, long cleared, List<String> sample) {
+    public Rehearsal {
+      sample = List.copyOf(sample);
+    }
+  }
+
+  /**
+   * Selects in a transaction that is rolled back, for a run that nobody else ever sees.
+   *
+   * @param source connection to the database of the trigger, where it is another one
+   * @param again a run that would select once more; null: a new one
+   */
+  public static Rehearsal rehearse(
+      Connection connection,
+      @Nullable Connection source,
+      Plan plan,
+      Map<String, String> values,
+      int batchId,
+      @Nullable Again again)
+      throws SQLException, Refused {
+    Plan.Selection trigger = Objects.requireNonNull(plan.trigger());
+    ChunkInsert.Parameters parameters = new ChunkInsert.Parameters(values);
+    connection.setAutoCommit(false);
+    try {
+      limitTime(connection, trigger.timeout());
+      Selection self = new Selection(openUnseen(connection, batchId));
+      Writing writing =
+          source == null
+              ? () -> self.ofQuery(connection, plan, trigger, parameters)
+              : () -> self.ofOther(connection, source, plan, trigger, parameters);
+      Counts counts = self.written(connection, plan, writing, null);
+      if (again == null) {
+        return new Rehearsal(
+            counts.selected, counts.duplicates, 0, 0, self.sample(connection, null));
+      }
+      // Last of all, for what waits cannot be worked from here on until the rollback.
+      long cleared = again.how == Reselection.Refresh ? clear(connection, again.run) : 0;
+      selectAgain(connection, again.run);
+      long settled = self.settled(connection, again.run);
+      boolean rest = again.how.leavesOutSettled();
+      return new Rehearsal(
+          rest ? counts.selected - settled : counts.selected,
+          counts.duplicates,
+          settled,
+          cleared,
+          self.sample(connection, rest ? again.run : null));
+    } finally {
+      connection.rollback();
+      connection.setAutoCommit(true);
+    }
+  }
+
+  /** A run that would select once more. */
+  public record Again(long run, Reselection how) {}
+
+  /** Beside no other run's slot, and in no other run's way. */
+  private static Opening.Select openUnseen(Connection connection, int batchId) throws SQLException {
+    long token = 1;
+    try (PreparedStatement statement =
+        connection.prepareStatement(
+            """
+            insert into koyomi.run (id, batch_id, occurrence, request, logical_date, revision, state, exclusive,
+                selector_token, select_timeout, selecting_since, created_at)
+              overriding system value
+              select unseen.id, ?, koyomi.now(), 'rehearsal/' || unseen.id, koyomi.now()::date, '', 'Selecting', false,
+                     ?, interval '0', koyomi.now(), koyomi.now()
+                from (select -1 - floor(random() * 1e15)::bigint as id) as unseen
+              returning id, logical_date
+            """)) {
+      statement.setInt(1, batchId);
+      statement.setLong(2, token);
+      try (ResultSet row = statement.executeQuery()) {
+        row.next();
+        return new Opening.Select(row.getLong(1), token, row.getObject(2, LocalDate.class));
+      }
+    }
+  }
+
+  private static long clear(Connection connection, long of) throws SQLException {
+    try (PreparedStatement statement =
+        connection.prepareStatement(
+            "select koyomi.clear(r.batch_id, r.id) from koyomi.run r where r.id = ?")) {
+      statement.setLong(1, of);
+      try (ResultSet row = statement.executeQuery()) {
+        row.next();
+        return row.getLong(1);
+      }
+    }
+  }
+
+  /** Only so that the queue may refuse it. */
+  private static void selectAgain(Connection connection, long of) throws SQLException {
+    try (PreparedStatement statement =
+        connection.prepareStatement("select koyomi.select_again(?, null, 1, '', interval '0')")) {
+      statement.setLong(1, of);
+      statement.execute();
+    }
+  }
+
+  /** How many of the selected targets the run has done or still has. */
+  private long settled(Connection connection, long of) throws SQLException {
+    try (PreparedStatement statement =
+        connection.prepareStatement(
+            """
+            select count(*) from koyomi.chunk c cross join unnest(c.keys) as k
+              where c.run_id = ? and c.selector_token = ?
+                and exists (select from koyomi.settled_keys(?) as settled where settled.key = k)
+            """)) {
+      statement.setLong(1, run);
+      statement.setLong(2, token);
+      statement.setLong(3, of);
+      try (ResultSet row = statement.executeQuery()) {
+        row.next();
+        return row.getLong(1);
+      }
+    }
+  }
+
+  private List<String> sample(Connection connection, @Nullable Long settledOf) throws SQLException {
+    try (PreparedStatement statement =
+        connection.prepareStatement(
+            """
+            select k.key from koyomi.chunk c cross join unnest(c.keys) with ordinality as k(key, n)
+              where c.run_id = ? and c.selector_token = ?
+                and not exists (select from koyomi.settled_keys(?) as settled where settled.key = k.key)
+              order by c.id, k.n limit 5
+            """)) {
+      statement.setLong(1, run);
+      statement.setLong(2, token);
+      statement.setObject(3, settledOf, Types.BIGINT);
+      List<String> keys = new ArrayList<>();
+      try (ResultSet row = statement.executeQuery()) {
+        while (row.next()) {
+          keys.add(row.getString(1));
+        }
+      }
+      return keys;
     }
   }
 
@@ -349,4 +531,7 @@ public final class Selection {
 
   /** SQLSTATE: the selection was taken over by another process, or cancelled. */
   public static final String TAKEN_OVER = "KY003";
+
+  /** SQLSTATE: the queue refuses what a person asks for, with a sentence. */
+  public static final String REFUSED = "KY004";
 }

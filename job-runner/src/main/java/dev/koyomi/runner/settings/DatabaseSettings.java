@@ -8,12 +8,38 @@ import java.util.stream.Collectors;
 
 /** Which database is meant. */
 public sealed interface DatabaseSettings {
-  String URI = "KOYOMI_DATABASE_URI";
-  String HOST = "KOYOMI_DATABASE_HOST";
-  String PORT = "KOYOMI_DATABASE_PORT";
-  String NAME = "KOYOMI_DATABASE_NAME";
-  String USERNAME = "KOYOMI_DATABASE_USERNAME";
-  String PASSWORD = "KOYOMI_DATABASE_PASSWORD";
+  /** What a database is there for. */
+  enum Purpose {
+    /** Holds the queue, and what the Units work on. */
+    QUEUE("--database", "KOYOMI_DATABASE_"),
+    /** The trigger's query runs in it, where that is another one. */
+    TRIGGER("--trigger-database", "KOYOMI_TRIGGER_DATABASE_");
+
+    private final String option;
+    private final String prefix;
+
+    Purpose(String option, String prefix) {
+      this.option = option;
+      this.prefix = prefix;
+    }
+
+    /** The option that names it. */
+    public String option() {
+      return option;
+    }
+
+    /** The environment variable for a part of the address, such as {@link #HOST}. */
+    public String variable(String part) {
+      return prefix + part;
+    }
+  }
+
+  String URI = "URI";
+  String HOST = "HOST";
+  String PORT = "PORT";
+  String NAME = "NAME";
+  String USERNAME = "USERNAME";
+  String PASSWORD = "PASSWORD";
 
   /** The option or the environment names one. */
   record Given(DatabaseAddress address) implements DatabaseSettings {}
@@ -29,25 +55,34 @@ public sealed interface DatabaseSettings {
   }
 
   /**
-   * The option wins over {@code KOYOMI_DATABASE_URI}, that over the variables for each part. User
+   * The option wins over the variable {@code …_URI}, that over the variables for each part. User
    * and password of the URL win over their variables.
    */
-  static DatabaseSettings of(Optional<String> option, Map<String, String> environment) {
+  static DatabaseSettings of(
+      Purpose purpose, Optional<String> option, Map<String, String> environment) {
     Map<String, String> set =
         environment.entrySet().stream()
-            .filter(each -> each.getKey().startsWith("KOYOMI_DATABASE_"))
+            .filter(each -> each.getKey().startsWith(purpose.prefix))
             .filter(each -> !each.getValue().isBlank())
-            .collect(Collectors.toMap(Map.Entry::getKey, each -> each.getValue().strip()));
+            .collect(
+                Collectors.toMap(
+                    each -> each.getKey().substring(purpose.prefix.length()),
+                    each -> each.getValue().strip()));
     if (option.isPresent()) {
-      return ofUrl("--database", option.get(), set);
+      return ofUrl(purpose, purpose.option, option.get(), set);
     }
     if (set.containsKey(URI)) {
-      return ofUrl(URI + " (key jdbc-uri of the Secret)", set.getOrDefault(URI, ""), set);
+      return ofUrl(
+          purpose,
+          purpose.variable(URI) + " (key jdbc-uri of the Secret)",
+          set.getOrDefault(URI, ""),
+          set);
     }
-    return set.isEmpty() ? new NotGiven() : ofParts(set);
+    return set.isEmpty() ? new NotGiven() : ofParts(purpose, set);
   }
 
-  private static DatabaseSettings ofUrl(String source, String text, Map<String, String> set) {
+  private static DatabaseSettings ofUrl(
+      Purpose purpose, String source, String text, Map<String, String> set) {
     return DatabaseUrl.parse(text)
         .<DatabaseSettings>map(
             url ->
@@ -61,19 +96,20 @@ public sealed interface DatabaseSettings {
                 new Unusable(
                     List.of(
                         "%s is not a PostgreSQL URL: write jdbc:postgresql://HOST:PORT/NAME, and put user and password into %s and %s."
-                            .formatted(source, USERNAME, PASSWORD))));
+                            .formatted(
+                                source, purpose.variable(USERNAME), purpose.variable(PASSWORD)))));
   }
 
-  private static DatabaseSettings ofParts(Map<String, String> set) {
+  private static DatabaseSettings ofParts(Purpose purpose, Map<String, String> set) {
     List<String> problems = new ArrayList<>();
-    String host = required(set, HOST, "host", problems);
-    String name = required(set, NAME, "dbname", problems);
-    String username = required(set, USERNAME, "username", problems);
+    String host = required(purpose, set, HOST, "host", problems);
+    String name = required(purpose, set, NAME, "dbname", problems);
+    String username = required(purpose, set, USERNAME, "username", problems);
     String port = set.getOrDefault(PORT, "5432");
     if (!port.matches("[1-9][0-9]{0,4}") || Integer.parseInt(port) > 65535) {
       problems.add(
           "%s (key port of the Secret) is \"%s\": write a number from 1 to 65535."
-              .formatted(PORT, port));
+              .formatted(purpose.variable(PORT), port));
     }
     if (!problems.isEmpty()) {
       return new Unusable(problems);
@@ -87,12 +123,12 @@ public sealed interface DatabaseSettings {
   }
 
   private static String required(
-      Map<String, String> set, String variable, String key, List<String> problems) {
-    String value = set.getOrDefault(variable, "");
+      Purpose purpose, Map<String, String> set, String part, String key, List<String> problems) {
+    String value = set.getOrDefault(part, "");
     if (value.isEmpty()) {
       problems.add(
           "%s (key %s of the Secret) is missing: set it, or %s (key jdbc-uri) with the whole address."
-              .formatted(variable, key, URI));
+              .formatted(purpose.variable(part), key, purpose.variable(URI)));
     }
     return value;
   }

@@ -5,9 +5,21 @@ import java.time.LocalDate;
 
 /** How a firing ended, for the exit code and the last line of the log. */
 public sealed interface TriggerResult {
-  /** This process selected; all targets are enqueued. */
-  record Dispatched(long run, LocalDate logicalDate, long selected, long duplicates, RunState state)
-      implements TriggerResult {}
+  /**
+   * This process selected; all targets are enqueued.
+   *
+   * @param duplicates rows that named a target a second time
+   * @param settled targets that were left out, as the run has done or still has them
+   */
+  record Dispatched(
+      long run, LocalDate logicalDate, long selected, long duplicates, long settled, RunState state)
+      implements TriggerResult {
+    /** Of a run that selected for the first time. */
+    public Dispatched(
+        long run, LocalDate logicalDate, long selected, long duplicates, RunState state) {
+      this(run, logicalDate, selected, duplicates, 0, state);
+    }
+  }
 
   /** The occurrence had its run before, or got it from another process while we waited. */
   record AlreadyDispatched(long run, RunState state) implements TriggerResult {}

@@ -7,12 +7,15 @@ import dev.koyomi.crds.plan.Plan;
 import dev.koyomi.runner.db.Database;
 import dev.koyomi.runner.db.Fault;
 import dev.koyomi.runner.db.SchemaState;
+import dev.koyomi.runner.db.Words;
 import dev.koyomi.runner.queue.Batches;
 import dev.koyomi.runner.queue.Firing;
 import dev.koyomi.runner.queue.Opening;
+import dev.koyomi.runner.queue.Reselection;
 import dev.koyomi.runner.queue.RunState;
 import dev.koyomi.runner.queue.Runs;
 import dev.koyomi.runner.queue.Selection;
+import dev.koyomi.runner.queue.Slices;
 import dev.koyomi.runner.queue.Workers;
 import dev.koyomi.runner.upkeep.Beat;
 import java.security.SecureRandom;
@@ -26,7 +29,9 @@ import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import java.util.Optional;
+import java.util.function.LongFunction;
 import java.util.stream.Stream;
+import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -35,6 +40,7 @@ public final class TriggerRun {
   private static final Logger LOG = LoggerFactory.getLogger(TriggerRun.class);
 
   private final Database database;
+  private final Optional<Database> source;
   private final Plan plan;
   private final Plan.Selection trigger;
   private final String revision;
@@ -61,7 +67,23 @@ public final class TriggerRun {
    * @param plan with a trigger
    */
   public TriggerRun(Database database, Plan plan, String revision, String pod, Pause pause) {
+    this(database, Optional.empty(), plan, revision, pod, pause);
+  }
+
+  /**
+   * @param database of the queue
+   * @param source what the trigger's query runs in; empty: the queue's database
+   * @param plan with a trigger
+   */
+  public TriggerRun(
+      Database database,
+      Optional<Database> source,
+      Plan plan,
+      String revision,
+      String pod,
+      Pause pause) {
     this.database = database;
+    this.source = source;
     this.plan = plan;
     this.trigger = Objects.requireNonNull(plan.trigger());
     this.revision = revision;
@@ -71,9 +93,68 @@ public final class TriggerRun {
 
   /** Does all that the firing asks for; an unreachable database is tried a few times. */
   public TriggerResult fire(Fired fired) throws InterruptedException {
+    return trying(() -> fireOnce(fired));
+  }
+
+  /** Selects once more for a run, at a person's request. */
+  public TriggerResult again(long run, Reselection how) throws InterruptedException {
+    return trying(() -> againOnce(run, how));
+  }
+
+  /** The run of what would be fired, where it has one. */
+  public Optional<Long> runOf(Fired fired) {
+    return new Batches(database.jdbi())
+        .find(plan.batch().toString())
+        .flatMap(batch -> runs().find(firing(batch.id(), fired)));
+  }
+
+  /** What the firing would select; nothing is written. */
+  public Rehearsed rehearse(Fired fired) throws SQLException {
+    int batchId = new Batches(database.jdbi()).find(plan.batch().toString()).orElseThrow().id();
+    return rehearse(batchId, firing(batchId, fired).logicalDate(), null);
+  }
+
+  /**
+   * What the run would select once more; nothing is written.
+   *
+   * @param logicalDate of the run
+   */
+  public Rehearsed rehearseAgain(long run, LocalDate logicalDate, Reselection how)
+      throws SQLException {
+    int batchId = new Batches(database.jdbi()).find(plan.batch().toString()).orElseThrow().id();
+    return rehearse(batchId, logicalDate, new Selection.Again(run, how));
+  }
+
+  private Rehearsed rehearse(int batchId, LocalDate logicalDate, Selection.@Nullable Again again)
+      throws SQLException {
+    try (Connection connection = database.dataSource().getConnection();
+        Connection from = source.isPresent() ? connected(source.get()) : null) {
+      return new Rehearsed.Targets(
+          logicalDate,
+          Selection.rehearse(connection, from, plan, values(logicalDate), batchId, again));
+    } catch (Selection.Refused e) {
+      return new Rehearsed.Refused(e.sentence());
+    } catch (SQLException e) {
+      if (Selection.REFUSED.equals(e.getSQLState())) {
+        throw e;
+      }
+      return switch (Fault.of(e).orElse(new Fault.Other(String.valueOf(e.getMessage())))) {
+        case Fault.TryAgain _ -> throw e;
+        case Fault.Definition(String sentence) ->
+            new Rehearsed.Refused("spec.trigger.sql: " + sentence);
+        case Fault.Other(String sentence) -> new Rehearsed.Failed(inWords(e, sentence));
+      };
+    }
+  }
+
+  private interface Attempt {
+    TriggerResult make() throws SQLException, InterruptedException;
+  }
+
+  private TriggerResult trying(Attempt once) throws InterruptedException {
     for (int attempt = 1; ; attempt++) {
       try {
-        return fireOnce(fired);
+        return once.make();
       } catch (RuntimeException | SQLException e) {
         Optional<Fault> fault = Fault.of(e);
         if (!(fault.orElse(null) instanceof Fault.TryAgain(String sentence))) {
@@ -92,21 +173,13 @@ public final class TriggerRun {
   }
 
   private TriggerResult fireOnce(Fired fired) throws SQLException, InterruptedException {
-    try (Connection connection = database.dataSource().getConnection()) {
-      SchemaState schema = SchemaState.read(connection);
-      if (!(schema instanceof SchemaState.Current)) {
-        return new TriggerResult.TryAgain(schema.sentence());
-      }
+    Optional<TriggerResult> closed = closed();
+    if (closed.isPresent()) {
+      return closed.get();
     }
     Batches batches = new Batches(database.jdbi());
-    Optional<Batches.Batch> batch = batches.find(plan.batch().toString());
-    if (batch.isEmpty()) {
-      return new TriggerResult.TryAgain(
-          "The batch %s is not registered in this database yet; the operator (or `koyomi dev`) does that."
-              .formatted(plan.batch()));
-    }
-    int batchId = batch.get().id();
-    Runs runs = new Runs(database.jdbi(), new SecureRandom());
+    int batchId = batches.find(plan.batch().toString()).orElseThrow().id();
+    Runs runs = runs();
     Firing firing = firing(batchId, fired);
     if (fired instanceof Fired.Slot slot) {
       Optional<String> tooEarly = beforeWatermark(batches, batchId, slot);
@@ -115,7 +188,38 @@ public final class TriggerRun {
         return result(runs.skip(firing, "BeforeScheduleChange", tooEarly.get()));
       }
     }
-    return openAndSelect(runs, firing, batchId);
+    return openAndSelect(batchId, false, self -> runs.open(firing, self));
+  }
+
+  private TriggerResult againOnce(long run, Reselection how)
+      throws SQLException, InterruptedException {
+    Optional<TriggerResult> closed = closed();
+    if (closed.isPresent()) {
+      return closed.get();
+    }
+    int batchId = new Batches(database.jdbi()).find(plan.batch().toString()).orElseThrow().id();
+    return openAndSelect(
+        batchId, true, self -> runs().again(run, how, revision, trigger.timeout(), self));
+  }
+
+  private Runs runs() {
+    return new Runs(database.jdbi(), new SecureRandom());
+  }
+
+  /** What keeps this process from firing; empty: nothing. */
+  private Optional<TriggerResult> closed() throws SQLException {
+    try (Connection connection = database.dataSource().getConnection()) {
+      SchemaState schema = SchemaState.read(connection);
+      if (!(schema instanceof SchemaState.Current)) {
+        return Optional.of(new TriggerResult.TryAgain(schema.sentence()));
+      }
+    }
+    return new Batches(database.jdbi()).find(plan.batch().toString()).isPresent()
+        ? Optional.empty()
+        : Optional.of(
+            new TriggerResult.TryAgain(
+                "The batch %s is not registered in this database yet; the operator (or `koyomi dev`) does that."
+                    .formatted(plan.batch())));
   }
 
   private Firing firing(int batchId, Fired fired) {
@@ -187,19 +291,23 @@ public final class TriggerRun {
         : Optional.empty();
   }
 
-  private TriggerResult openAndSelect(Runs runs, Firing firing, int batchId)
+  /**
+   * @param again the run has selected before, or is asked for once more
+   * @param opening what opens the run, given the row of this process
+   */
+  private TriggerResult openAndSelect(int batchId, boolean again, LongFunction<Opening> opening)
       throws SQLException, InterruptedException {
     Workers workers = new Workers(database.jdbi());
     long self = workers.join(pod, Workers.Kind.Trigger, batchId);
     try (Beat beat = new Beat(database.jdbi(), () -> workers.heartbeat(self)).start()) {
       Duration waited = Duration.ZERO;
       while (true) {
-        Opening opening = runs.open(firing, self);
-        if (opening instanceof Opening.Select select) {
-          return select(select);
+        Opening opened = opening.apply(self);
+        if (opened instanceof Opening.Select select) {
+          return select(select, again || select.rest());
         }
-        if (!(opening instanceof Opening.SelectedByAnother(long run))) {
-          return result(opening);
+        if (!(opened instanceof Opening.SelectedByAnother(long run))) {
+          return result(opened);
         }
         if (waited.compareTo(trigger.timeout()) >= 0) {
           return new TriggerResult.TryAgain(
@@ -225,7 +333,7 @@ public final class TriggerRun {
     };
   }
 
-  private TriggerResult select(Opening.Select opened) throws SQLException {
+  private TriggerResult select(Opening.Select opened, boolean again) throws SQLException {
     Selection selection = new Selection(opened);
     long run = opened.run();
     try (Connection connection = database.dataSource().getConnection()) {
@@ -234,18 +342,41 @@ public final class TriggerRun {
             .addKeyValue("run", run)
             .addKeyValue("logicalDate", opened.logicalDate())
             .log("selecting");
-        Selection.Counts counts =
-            selection.select(
-                connection, plan, Map.of("logicalDate", opened.logicalDate().toString()));
+        Selection.Counts counts = select(selection, connection, opened.logicalDate());
         boolean failWhenEmpty = trigger.onEmpty() == Trigger.OnEmpty.Fail;
         selection.dispatch(connection, counts, failWhenEmpty);
-        return dispatched(opened, counts, failWhenEmpty);
+        return again
+            ? dispatchedAgain(connection, opened, counts)
+            : dispatched(opened, counts, failWhenEmpty);
       } catch (Selection.Refused e) {
         selection.fail(connection, e.reason(), e.sentence());
         return new TriggerResult.Refused(run, e.sentence());
       } catch (SQLException e) {
-        return failed(selection, connection, run, e);
+        return failed(selection, connection, run, again, e);
       }
+    }
+  }
+
+  private Selection.Counts select(Selection selection, Connection connection, LocalDate logicalDate)
+      throws SQLException, Selection.Refused {
+    if (source.isEmpty()) {
+      return selection.select(connection, plan, values(logicalDate));
+    }
+    try (Connection from = connected(source.get())) {
+      return selection.select(connection, from, plan, values(logicalDate));
+    }
+  }
+
+  private static Map<String, String> values(LocalDate logicalDate) {
+    return Map.of("logicalDate", logicalDate.toString());
+  }
+
+  private static Connection connected(Database source) throws SQLException {
+    try {
+      return source.dataSource().getConnection();
+    } catch (SQLException e) {
+      // Two databases are in question: say which one.
+      throw new SQLException("spec.trigger.database: " + Words.of(e), e.getSQLState(), e);
     }
   }
 
@@ -269,14 +400,37 @@ public final class TriggerRun {
         opened.run(), opened.logicalDate(), counts.selected(), counts.duplicates(), state);
   }
 
+  private TriggerResult dispatchedAgain(
+      Connection connection, Opening.Select opened, Selection.Counts counts) throws SQLException {
+    if (counts.selected() == 0) {
+      // Nobody ends a job of this run any more: whether it is over is asked here.
+      new Slices(List.of()).finish(connection, opened.run());
+    }
+    return new TriggerResult.Dispatched(
+        opened.run(),
+        opened.logicalDate(),
+        counts.selected(),
+        counts.duplicates(),
+        counts.settled(),
+        runs().state(opened.run()));
+  }
+
+  private String inWords(SQLException e, String sentence) {
+    return "57014".equals(e.getSQLState())
+        ? "the selection took longer than spec.trigger.timeout = %ds"
+            .formatted(trigger.timeout().toSeconds())
+        : "spec.trigger.sql: " + sentence;
+  }
+
   /**
    * A wrong query ends the run; anything else leaves it to who comes after, with the reason noted.
+   * A run that selects again goes on with what it has: nobody comes after.
    */
-  private TriggerResult failed(Selection selection, Connection connection, long run, SQLException e)
+  private TriggerResult failed(
+      Selection selection, Connection connection, long run, boolean again, SQLException e)
       throws SQLException {
     if (Selection.TAKEN_OVER.equals(e.getSQLState())) {
-      return new TriggerResult.AlreadyDispatched(
-          run, new Runs(database.jdbi(), new SecureRandom()).state(run));
+      return new TriggerResult.AlreadyDispatched(run, runs().state(run));
     }
     return switch (Fault.of(e).orElse(new Fault.Other(String.valueOf(e.getMessage())))) {
       case Fault.TryAgain(String sentence) -> {
@@ -289,12 +443,12 @@ public final class TriggerRun {
         yield new TriggerResult.Refused(run, message);
       }
       case Fault.Other(String sentence) -> {
-        String message =
-            "57014".equals(e.getSQLState())
-                ? "the selection took longer than spec.trigger.timeout = %ds"
-                    .formatted(trigger.timeout().toSeconds())
-                : "spec.trigger.sql: " + sentence;
-        selection.note(connection, message);
+        String message = inWords(e, sentence);
+        if (again) {
+          selection.fail(connection, "SelectionFailed", message);
+        } else {
+          selection.note(connection, message);
+        }
         yield new TriggerResult.Failed(run, message);
       }
     };

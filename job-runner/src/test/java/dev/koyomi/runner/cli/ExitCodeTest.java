@@ -178,6 +178,48 @@ class ExitCodeTest {
   }
 
   @Test
+  void wantsTheDatabaseThatTheTriggerSelectsFrom() throws Exception {
+    String manifest = manifest("select id as key, id from target");
+    Path file = Path.of(manifest);
+    Files.writeString(
+        file,
+        Files.readString(file).replace("trigger: {", "trigger: {database: {secretName: crm}, "));
+
+    for (Typed typed :
+        List.of(
+            fire(Typed.on(database.address()), manifest, "2026-11-01"),
+            Typed.anywhere().folder(folder.resolve("dev")).type("dev", manifest))) {
+      assertThat(typed.exitCode()).isEqualTo(ExitCode.TRY_AGAIN);
+      assertThat(typed.err())
+          .isEqualTo(
+              "koyomi: The trigger of billing/x selects from a database of its own"
+                  + " (spec.trigger.database, Secret crm): write --trigger-database URL, or set"
+                  + " KOYOMI_TRIGGER_DATABASE_URI (key jdbc-uri of the Secret), or"
+                  + " KOYOMI_TRIGGER_DATABASE_HOST, KOYOMI_TRIGGER_DATABASE_NAME,"
+                  + " KOYOMI_TRIGGER_DATABASE_USERNAME and KOYOMI_TRIGGER_DATABASE_PASSWORD (keys"
+                  + " host, dbname, username and password).\n");
+    }
+  }
+
+  @Test
+  void refusesATriggersDatabaseThatTheManifestDoesNotName() throws Exception {
+    Typed typed =
+        Typed.on(database.address())
+            .type(
+                "trigger",
+                "--definition",
+                manifest("select 1 as key"),
+                "--trigger-database",
+                "postgresql://crm/customers");
+
+    assertThat(typed.exitCode()).isEqualTo(ExitCode.WRONG);
+    assertThat(typed.err())
+        .isEqualTo(
+            "koyomi: The batch billing/x names no database of its trigger (spec.trigger.database):"
+                + " leave --trigger-database out.\n");
+  }
+
+  @Test
   void aTriggerPodThatIsSkippedIsDone() throws Exception {
     Typed.Place place = Typed.on(database.address()).with("KOYOMI_NAMESPACE", "billing");
     String manifest = manifest("select id as key, id from target");

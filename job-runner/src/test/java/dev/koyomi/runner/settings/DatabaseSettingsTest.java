@@ -52,7 +52,7 @@ class DatabaseSettingsTest {
   @Test
   void prefersTheOptionToTheEnvironment() {
     assertThat(
-            DatabaseSettings.of(
+            of(
                 Optional.of("postgresql://me:mine@laptop/app?sslmode=require"),
                 with("KOYOMI_DATABASE_URI", "jdbc:postgresql://primary:5432/other")))
         .isEqualTo(given("jdbc:postgresql://laptop/app?sslmode=require", "me", "mine"));
@@ -70,9 +70,7 @@ class DatabaseSettingsTest {
 
   @Test
   void takesSeveralServersAndAPlusInThePasswordAsItIs() {
-    assertThat(
-            DatabaseSettings.of(
-                Optional.of("postgresql://me:a+b%40@one:5432,[::1]:65535,three/app"), Map.of()))
+    assertThat(of(Optional.of("postgresql://me:a+b%40@one:5432,[::1]:65535,three/app"), Map.of()))
         .isEqualTo(given("jdbc:postgresql://one:5432,[::1]:65535,three/app", "me", "a+b@"));
   }
 
@@ -102,7 +100,7 @@ class DatabaseSettingsTest {
     "postgresql://host:5432,other:0/db"
   })
   void refusesWhatIsNoPostgresUrlWithoutRepeatingIt(String url) {
-    assertThat(DatabaseSettings.of(Optional.of(url), Map.of()))
+    assertThat(of(Optional.of(url), Map.of()))
         .isEqualTo(
             new DatabaseSettings.Unusable(
                 List.of(
@@ -122,8 +120,36 @@ class DatabaseSettingsTest {
         .doesNotContain("c-c");
   }
 
+  /** The trigger's database is read the same way, from names of its own. */
+  @Test
+  void tellsTheTriggersDatabaseFromTheQueues() {
+    Map<String, String> both = with("KOYOMI_TRIGGER_DATABASE_URI", "postgresql://crm/customers");
+
+    assertThat(settings(both))
+        .isEqualTo(given("jdbc:postgresql://db.billing:6432/app", "billing", "s3cret"));
+    assertThat(DatabaseSettings.of(DatabaseSettings.Purpose.TRIGGER, Optional.empty(), both))
+        .isEqualTo(given("jdbc:postgresql://crm/customers", "", ""));
+    assertThat(
+            DatabaseSettings.of(
+                DatabaseSettings.Purpose.TRIGGER,
+                Optional.empty(),
+                Map.of("KOYOMI_TRIGGER_DATABASE_HOST", "crm", "KOYOMI_TRIGGER_DATABASE_NAME", "c")))
+        .isEqualTo(
+            new DatabaseSettings.Unusable(
+                List.of(
+                    "KOYOMI_TRIGGER_DATABASE_USERNAME (key username of the Secret) is missing: set"
+                        + " it, or KOYOMI_TRIGGER_DATABASE_URI (key jdbc-uri) with the whole"
+                        + " address.")));
+    assertThat(DatabaseSettings.of(DatabaseSettings.Purpose.TRIGGER, Optional.empty(), PARTS))
+        .isEqualTo(new DatabaseSettings.NotGiven());
+  }
+
+  private static DatabaseSettings of(Optional<String> option, Map<String, String> environment) {
+    return DatabaseSettings.of(DatabaseSettings.Purpose.QUEUE, option, environment);
+  }
+
   private static DatabaseSettings settings(Map<String, String> environment) {
-    return DatabaseSettings.of(Optional.empty(), environment);
+    return of(Optional.empty(), environment);
   }
 
   private static DatabaseSettings given(String url, String username, String password) {

@@ -1,0 +1,174 @@
+package dev.koyomi.runner.cli;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import dev.koyomi.runner.queue.Opening;
+import dev.koyomi.runner.queue.Reselection;
+import dev.koyomi.runner.queue.Runs;
+import dev.koyomi.runner.queue.Workers;
+import dev.koyomi.runner.testing.Billing;
+import dev.koyomi.runner.testing.TestDatabase;
+import dev.koyomi.runner.trigger.Fired;
+import java.security.SecureRandom;
+import java.time.Duration;
+import java.time.Instant;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.extension.RegisterExtension;
+
+/** The verbs refresh and redispatch. */
+class SelectAgainTest {
+  @RegisterExtension static final TestDatabase database = new TestDatabase();
+
+  private Billing billing = Billing.with(database, 0);
+
+  @BeforeEach
+  void fire() throws Exception {
+    billing = Billing.with(database, 5);
+    execute("update subscription set fee = null where id = 2");
+    billing.fire();
+  }
+
+  /** Two is dead, five was cancelled, six is new. */
+  @Test
+  void redispatchTakesWhatTheRunLacks() throws Exception {
+    type("cancel", "invoices", "--key", "5", "--yes");
+    billing.drain();
+    execute("insert into subscription (id, fee) values (6, 6)");
+    execute("update subscription set fee = 2 where id = 2");
+
+    Golden.assertScreen(
+        "redispatch",
+        Typed.on(database.address()).answering("y").type("redispatch", "invoices").all());
+
+    billing.drain();
+    assertThat(
+            billing.text(
+                "select string_agg(subscription_id::text, ' ' order by subscription_id) from"
+                    + " invoice"))
+        .isEqualTo("1 2 3 4 5 6");
+  }
+
+  @Test
+  void redispatchAddsNothingToARunThatHasAll() throws Exception {
+    assertThat(type("redispatch", "invoices").out())
+        .isEqualTo(
+            "Run 1 (2026-11-01) of billing/invoices would select nothing: 5 are left out, done or"
+                + " still in the queue.\n");
+    assertThat(type("redispatch", "invoices", "--yes").out())
+        .isEqualTo(
+            "Run 1 for 2026-11-01: 0 jobs selected, 5 left out that are done or still in the queue,"
+                + " Running.\n");
+
+    execute("update subscription set fee = 2 where id = 2");
+    billing.drain();
+    assertThat(billing.run()).isEqualTo("Succeeded 5/5/0/0");
+    assertThat(type("redispatch", "invoices", "--yes").out())
+        .isEqualTo(
+            "Run 1 for 2026-11-01: 0 jobs selected, 5 left out that are done or still in the queue,"
+                + " Succeeded.\n");
+    assertThat(billing.count("select count(*) from invoice")).isEqualTo(5);
+  }
+
+  @Test
+  void refreshTakesTheDataOfNow() throws Exception {
+    execute("insert into subscription (id, fee) values (6, 6)");
+    execute("update subscription set active = false where id = 2");
+
+    Golden.assertScreen(
+        "refresh-dry-run", type("refresh", "invoices", "--run", "1", "--dry-run").all());
+    assertThat(billing.run()).isEqualTo("Running 5/0/0/0");
+    Golden.assertScreen(
+        "refresh", Typed.on(database.address()).answering("y").type("refresh", "invoices").all());
+
+    billing.drain();
+    assertThat(
+            billing.text(
+                "select string_agg(subscription_id::text, ' ' order by subscription_id) from"
+                    + " invoice"))
+        .isEqualTo("1 3 4 5 6");
+    assertThat(billing.run()).isEqualTo("Succeeded 10/5/0/0");
+  }
+
+  @Test
+  void refreshLeavesOutWhatWasDone() throws Exception {
+    billing.drain();
+    execute("update subscription set fee = 2 where id = 2");
+
+    assertThat(type("refresh", "invoices", "--yes").out())
+        .isEqualTo(
+            "Run 1 for 2026-11-01: 1 job selected, 4 left out that are done or still in the queue,"
+                + " Running.\n");
+    billing.drain();
+    assertThat(billing.count("select count(*) from invoice")).isEqualTo(5);
+  }
+
+  /** Its successor must neither do a target twice nor forget what was done. */
+  @Test
+  void aSelectionThatDiedIsTakenOverWithWhatTheRunLacks() throws Exception {
+    execute("update subscription set fee = 2 where id = 2");
+    billing.drain();
+    execute("insert into subscription (id, fee) values (6, 6)");
+    Workers workers = new Workers(database.jdbi());
+    long died = workers.join("died", Workers.Kind.Trigger, billing.batchId());
+    assertThat(
+            new Runs(database.jdbi(), new SecureRandom())
+                .again(1, Reselection.Rest, "r", Duration.ofMinutes(1), died))
+        .isInstanceOf(Opening.Select.class);
+    workers.leave(died);
+
+    billing.trigger().fire(new Fired.SlotByPerson(Billing.SLOT));
+
+    billing.drain();
+    assertThat(billing.run()).isEqualTo("Succeeded 6/6/0/0");
+    assertThat(billing.count("select count(*) from invoice")).isEqualTo(6);
+  }
+
+  @Test
+  void aQueryThatIsWrongLeavesTheRunAsItWas() throws Exception {
+    execute("alter table subscription rename column active to activ");
+
+    Typed typed = type("redispatch", "invoices", "--yes");
+
+    assertThat(typed.exitCode()).isEqualTo(ExitCode.WRONG);
+    assertThat(typed.err()).contains("column \"active\" does not exist");
+    assertThat(billing.run()).isEqualTo("Running 5/0/0/0");
+  }
+
+  @Test
+  void saysThatAnotherRunIsInTheWay() throws Exception {
+    billing.drain();
+    billing.trigger().fire(new Fired.SlotByPerson(Instant.parse("2026-11-01T16:00:00Z")));
+
+    for (String[] words :
+        new String[][] {
+          {"redispatch", "invoices", "--run", "1", "--dry-run"},
+          {"refresh", "invoices", "--run", "1", "--yes"}
+        }) {
+      Typed typed = type(words);
+      assertThat(typed.err())
+          .isEqualTo(
+              "koyomi: another run of this batch is open: select for run 1 again when it is"
+                  + " over.\n");
+      assertThat(typed.exitCode()).isEqualTo(ExitCode.OTHER);
+    }
+  }
+
+  @Test
+  void saysThatThereIsNoRunYet() {
+    Billing.with(database, 1);
+
+    Typed typed = type("redispatch", "invoices");
+    assertThat(typed.err())
+        .isEqualTo("koyomi: billing/invoices has no run yet: `koyomi run invoices` makes one.\n");
+    assertThat(typed.exitCode()).isEqualTo(ExitCode.WRONG);
+  }
+
+  private static void execute(String sql) {
+    database.jdbi().useHandle(handle -> handle.execute(sql));
+  }
+
+  private static Typed type(String... words) {
+    return Typed.on(database.address()).type(words);
+  }
+}
