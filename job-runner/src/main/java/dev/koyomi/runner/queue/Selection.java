@@ -149,11 +149,11 @@ public final class Selection {
   public Counts select(
       Connection connection, Plan plan, List<String> names, String kinds, Rows rows)
       throws SQLException, Refused {
-    return writing(
+    return committed(
         connection,
         plan,
         () -> {
-          Payload payload = Payload.of(names, kinds, plan.unit().sql().parameters());
+          Payload payload = Payload.of(names, kinds, plan.unit().sql().needed());
           try (ChunkCopy copy = new ChunkCopy(connection, run, token, payload)) {
             rows.into(copy);
             copy.end();
