@@ -19,8 +19,7 @@ import java.util.stream.IntStream;
  * @param sql a sub-select with the same alias
  */
 record JobRows(int end, List<String> columns, String sql) {
-  private static final String GAP =
-      "(?:\\s++|--[^\\n]*+|/\\*[^*]*+(?:\\*(?!/)[^*]*+)*+\\*/)*+";
+  private static final String GAP = "(?:\\s++|--[^\\n]*+|/\\*[^*]*+(?:\\*(?!/)[^*]*+)*+\\*/)*+";
   private static final String QUOTED = "\"(?:[^\"]++|\"\")*+\"";
   private static final String NAME = QUOTED + "|[a-zA-Z_\\x80-\\x{ffff}][\\w$\\x80-\\x{ffff}]*+";
 

@@ -87,7 +87,7 @@ final class ChunkInsert {
                 settledOf == null
                     ? ""
                     : "where not exists (select from koyomi.settled_keys(?) as settled where"
-                          + " settled.key = firsts.key)");
+                        + " settled.key = firsts.key)");
     String place = "n / " + JOBS + " + sum(" + length() + ") over (order by n) / " + BYTES;
     long last = lastChunk(connection, run, token);
     try (PreparedStatement statement = connection.prepareStatement(insert(rows, place))) {

@@ -26,7 +26,7 @@ import org.junit.jupiter.api.Test;
 final class ChaosTest {
   private static final Path FOLDER = Path.of("target", "chaos").toAbsolutePath();
   private static final Duration TIME =
-      Duration.ofSeconds(Integer.getInteger("koyomi.chaos.seconds", 30));
+      Duration.ofSeconds(Integer.getInteger("koyomi.chaos.seconds", 20));
   private static final Duration EPISODE = Duration.ofSeconds(12);
   private static final long SEED =
       Long.getLong("koyomi.chaos.seed", ThreadLocalRandom.current().nextInt(1_000_000));
@@ -39,7 +39,8 @@ final class ChaosTest {
     try (LocalPostgres postgres =
         LocalPostgres.start(
             FOLDER.resolve("koyomi"),
-            new LocalPostgres.Options(true, true, Map.of("fsync", "off", "log_statement", "none")))) {
+            new LocalPostgres.Options(
+                true, true, Map.of("fsync", "off", "log_statement", "none")))) {
       long end = System.nanoTime() + TIME.toNanos();
       for (int number = 0; number == 0 || System.nanoTime() < end; number++) {
         play(postgres, number, histogram);
@@ -49,7 +50,9 @@ final class ChaosTest {
     assertThat(histogram.total()).isPositive();
   }
 
-  /** Takes a guard out, to see that this suite notices: {@code -Dkoyomi.chaos.sabotage=} SQL file. */
+  /**
+   * Takes a guard out, to see that this suite notices: {@code -Dkoyomi.chaos.sabotage=} SQL file.
+   */
   private static void sabotage(Database database) throws IOException, SQLException {
     String file = System.getProperty("koyomi.chaos.sabotage", "");
     if (!file.isEmpty()) {
@@ -81,8 +84,7 @@ final class ChaosTest {
       int port = Integer.parseInt(url.replaceAll(".*:([0-9]+)/.*", "$1"));
       Crowd crowd =
           new Crowd(postgres.address(), port, manifest, FOLDER.resolve("workers.log"), random);
-      try (Episode episode =
-          new Episode(database, crowd, manifest, workload, histogram, random)) {
+      try (Episode episode = new Episode(database, crowd, manifest, workload, histogram, random)) {
         List<String> broken = episode.play(EPISODE);
         assertThat(broken)
             .as("episode %d (seed %d): %s", number, SEED + number, workload)

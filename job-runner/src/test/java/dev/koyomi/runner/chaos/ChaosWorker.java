@@ -31,8 +31,7 @@ final class ChaosWorker {
   public static void main(String[] arguments) throws Exception {
     Plan plan =
         ((Planned.Valid)
-                Planner.plan(
-                    Manifests.read(Files.readString(Path.of(arguments[3]))).getFirst()))
+                Planner.plan(Manifests.read(Files.readString(Path.of(arguments[3]))).getFirst()))
             .plan();
     AtomicLong jump = new AtomicLong();
     try (Database database =

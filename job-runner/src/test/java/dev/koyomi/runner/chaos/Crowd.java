@@ -33,7 +33,9 @@ final class Crowd implements AutoCloseable {
 
     void jump(Duration by) {
       try {
-        process.getOutputStream().write((by + "\n").getBytes(java.nio.charset.StandardCharsets.UTF_8));
+        process
+            .getOutputStream()
+            .write((by + "\n").getBytes(java.nio.charset.StandardCharsets.UTF_8));
         process.getOutputStream().flush();
       } catch (IOException gone) {
         // It was killed meanwhile.

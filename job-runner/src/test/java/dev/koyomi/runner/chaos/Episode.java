@@ -21,13 +21,17 @@ import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.locks.LockSupport;
 import org.jdbi.v3.core.Jdbi;
 
-/** One batch with its own rules is worked while everything that can happen to it does; then peace, and the count. */
+/**
+ * One batch with its own rules is worked while everything that can happen to it does; then peace,
+ * and the count.
+ */
 final class Episode implements AutoCloseable {
   private static final List<Fault> FAULTS = List.of(Fault.values());
+
   /** Faults that are under way at the same time. */
   private static final int HANDS = 4;
 
-  private static final Duration PEACE = Duration.ofSeconds(60);
+  private static final Duration PEACE = Duration.ofMinutes(3);
 
   private final Database database;
   private final Jdbi jdbi;
@@ -53,8 +57,7 @@ final class Episode implements AutoCloseable {
     this.histogram = histogram;
     this.random = random;
     Files.writeString(manifest, workload.manifest());
-    this.batch =
-        (Planned.Valid) Planner.plan(Manifests.read(workload.manifest()).getFirst());
+    this.batch = (Planned.Valid) Planner.plan(Manifests.read(workload.manifest()).getFirst());
   }
 
   /** Until the time is over, then in peace; what is broken afterwards. */
@@ -112,7 +115,10 @@ final class Episode implements AutoCloseable {
 
   private void keepBusy() throws Exception {
     crowd.fill(3);
-    if (one("select count(*) from koyomi.run where state in ('Selecting', 'Running') and open_until is null") < 2) {
+    if (one(
+            "select count(*) from koyomi.run where state in ('Selecting', 'Running') and open_until"
+                + " is null")
+        < 2) {
       fire(false);
     }
   }
@@ -123,19 +129,28 @@ final class Episode implements AutoCloseable {
         switch (fault) {
           case KILL -> onBusy(member -> member.process.destroyForcibly().waitFor());
           case FREEZE -> freeze();
-          case CUT -> onBusy(member -> {
-            member.wire.cut();
-            LockSupport.parkNanos(Duration.ofMillis(random.nextInt(300)).toNanos());
-            member.wire.mend();
-          });
-          case SLOW -> onBusy(member -> {
-            member.wire.delay(Duration.ofMillis(20));
-            LockSupport.parkNanos(Duration.ofMillis(300).toNanos());
-            member.wire.delay(Duration.ZERO);
-          });
+          case CUT ->
+              onBusy(
+                  member -> {
+                    member.wire.cut();
+                    LockSupport.parkNanos(Duration.ofMillis(random.nextInt(300)).toNanos());
+                    member.wire.mend();
+                  });
+          case SLOW ->
+              onBusy(
+                  member -> {
+                    member.wire.delay(Duration.ofMillis(20));
+                    LockSupport.parkNanos(Duration.ofMillis(300).toNanos());
+                    member.wire.delay(Duration.ZERO);
+                  });
           case DATABASE_CRASH -> random.nextInt(4) == 0 && crash();
-          case CLOCK_JUMP -> onBusy(member -> member.jump(Duration.ofSeconds(random.nextInt(7200) - 3600)));
-          case CANCEL_RUN -> random.nextInt(2) == 0 && leasedRun().map(run -> did("select koyomi.cancel_run(%d, 'chaos')".formatted(run))).orElse(false);
+          case CLOCK_JUMP ->
+              onBusy(member -> member.jump(Duration.ofSeconds(random.nextInt(7200) - 3600)));
+          case CANCEL_RUN ->
+              random.nextInt(2) == 0
+                  && leasedRun()
+                      .map(run -> did("select koyomi.cancel_run(%d, 'chaos')".formatted(run)))
+                      .orElse(false);
           case CANCEL_JOBS -> cancelJobs();
           case PAUSE -> pause();
           case REFRESH -> !workload.ordered() && selectAgain();
@@ -143,7 +158,8 @@ final class Episode implements AutoCloseable {
           case DOUBLE_FIRING -> fire(true);
           case TRIGGER_KILLED -> triggerKilled();
           case KILLED_AT_COMMIT -> killedAtCommit();
-          // These happen by themselves, at the rates of the table failpoint, and are counted at the end.
+          // These happen by themselves, at the rates of the table failpoint, and are counted at the
+          // end.
           case COLLISION, SPLIT, LOST_AT_COMMIT, FAILED_AT_COMMIT -> false;
         };
     if (hit) {
@@ -170,7 +186,8 @@ final class Episode implements AutoCloseable {
             handle ->
                 handle
                     .createQuery(
-                        "select w.pod from koyomi.slice s join koyomi.worker w on w.id = s.worker_id where s.lease is not null order by random() limit 1")
+                        "select w.pod from koyomi.slice s join koyomi.worker w on w.id ="
+                            + " s.worker_id where s.lease is not null order by random() limit 1")
                     .mapTo(String.class)
                     .list());
     return crowd.all().stream().filter(member -> pods.contains(member.name)).findAny();
@@ -184,7 +201,8 @@ final class Episode implements AutoCloseable {
     Crowd.Member member = busy.get();
     member.signal("STOP");
     String lost =
-        "select count(*) from koyomi.worker where pod = '%s' and lost_at is not null".formatted(member.name);
+        "select count(*) from koyomi.worker where pod = '%s' and lost_at is not null"
+            .formatted(member.name);
     long before = one(lost);
     boolean takenOver = false;
     for (int look = 0; look < 100 && !takenOver; look++) {
@@ -200,7 +218,10 @@ final class Episode implements AutoCloseable {
     if (one("select count(*) from koyomi.slice where lease is not null") == 0) {
       return false;
     }
-    long pid = one("select pid from pg_stat_activity where application_name like 'koyomi chaos/work%' limit 1");
+    long pid =
+        one(
+            "select pid from pg_stat_activity where application_name like 'koyomi chaos/work%'"
+                + " limit 1");
     new ProcessBuilder("kill", "-9", Long.toString(pid)).start().waitFor();
     return true;
   }
@@ -209,7 +230,9 @@ final class Episode implements AutoCloseable {
     return jdbi.withHandle(
         handle ->
             handle
-                .createQuery("select run_id from koyomi.slice where lease is not null order by random() limit 1")
+                .createQuery(
+                    "select run_id from koyomi.slice where lease is not null order by random()"
+                        + " limit 1")
                 .mapTo(Long.class)
                 .findOne());
   }
@@ -225,7 +248,9 @@ final class Episode implements AutoCloseable {
             handle ->
                 handle
                     .createQuery(
-                        "select c.keys[coalesce(s.ordinals[s.position + 1], s.position) + 1] from koyomi.slice s join koyomi.chunk c on c.id = s.chunk_id where s.lease is not null order by random() limit 3")
+                        "select c.keys[coalesce(s.ordinals[s.position + 1], s.position) + 1] from"
+                            + " koyomi.slice s join koyomi.chunk c on c.id = s.chunk_id where"
+                            + " s.lease is not null order by random() limit 3")
                     .mapTo(String.class)
                     .list());
     if (keys.isEmpty()) {
@@ -251,7 +276,9 @@ final class Episode implements AutoCloseable {
 
   private boolean redrive() {
     return one(
-            "select coalesce(sum(koyomi.retry_dead(id, null, null)), 0) from (select distinct r.id from koyomi.run r join koyomi.dead d on d.run_id = r.id where r.state <> 'Cancelled' and d.discarded_at is null limit 1) x")
+            "select coalesce(sum(koyomi.retry_dead(id, null, null)), 0) from (select distinct r.id"
+                + " from koyomi.run r join koyomi.dead d on d.run_id = r.id where r.state <>"
+                + " 'Cancelled' and d.discarded_at is null limit 1) x")
         > 0;
   }
 
@@ -265,7 +292,17 @@ final class Episode implements AutoCloseable {
     return true;
   }
 
+  private boolean enoughRuns() {
+    return one(
+            "select count(*) from koyomi.run where state in ('Selecting', 'Running') and open_until"
+                + " is null")
+        >= 3;
+  }
+
   private boolean fire(boolean twice) {
+    if (enoughRuns()) {
+      return false;
+    }
     LocalDate day = LocalDate.of(2026, 1, 1).plusDays(days.getAndIncrement());
     List<Thread> threads = new ArrayList<>();
     for (int i = 0; i < (twice ? 2 : 1); i++) {
@@ -286,11 +323,15 @@ final class Episode implements AutoCloseable {
   private void trigger(LocalDate day) throws InterruptedException {
     Plan plan = batch.plan();
     new TriggerRun(database, plan, batch.definition().revision(), "chaos-trigger", Thread::sleep)
-        .fire(new Fired.Request("day-" + day, day.atTime(12, 0).toInstant(java.time.ZoneOffset.UTC)));
+        .fire(
+            new Fired.Request("day-" + day, day.atTime(12, 0).toInstant(java.time.ZoneOffset.UTC)));
   }
 
   /** Its session ends in the middle of the selection and its heart stops: as a killed pod's. */
   private boolean triggerKilled() throws Exception {
+    if (enoughRuns()) {
+      return false;
+    }
     LocalDate day = LocalDate.of(2026, 1, 1).plusDays(days.getAndIncrement());
     did("update failpoint set selecting = 0.02");
     try {
@@ -300,7 +341,8 @@ final class Episode implements AutoCloseable {
         LockSupport.parkNanos(Duration.ofMillis(10).toNanos());
         killed =
             one(
-                    "select count(pg_terminate_backend(pid)) from pg_stat_activity where query like '%slow_select%' and state = 'active' and pid <> pg_backend_pid()")
+                    "select count(pg_terminate_backend(pid)) from pg_stat_activity where query like"
+                        + " '%slow_select%' and state = 'active' and pid <> pg_backend_pid()")
                 > 0;
       }
       did("update failpoint set selecting = 0");
@@ -347,7 +389,11 @@ final class Episode implements AutoCloseable {
   private void peace() throws Exception {
     long end = System.nanoTime() + PEACE.toNanos();
     crowd.heal();
-    while (!attempt(() -> did("update failpoint set collision = 0, lost = 0, failed = 0, sleeping = 0, selecting = 0"))) {
+    while (!attempt(
+        () ->
+            did(
+                "update failpoint set collision = 0, lost = 0, failed = 0, sleeping = 0, selecting"
+                    + " = 0"))) {
       LockSupport.parkNanos(Duration.ofMillis(50).toNanos());
     }
     did("select koyomi.resume(1)");
@@ -355,7 +401,10 @@ final class Episode implements AutoCloseable {
       crowd.fill(3);
       attempt(this::takeUpSelections);
       attempt(() -> did("select koyomi.resume_lanes(1, null)"));
-      if (one("select count(*) from koyomi.run where state in ('Selecting', 'Running') and open_until is null") == 0
+      if (one(
+                  "select count(*) from koyomi.run where state in ('Selecting', 'Running') and"
+                      + " open_until is null")
+              == 0
           && one("select count(*) from koyomi.slice") == 0) {
         return;
       }
@@ -369,7 +418,9 @@ final class Episode implements AutoCloseable {
         jdbi.withHandle(
             handle ->
                 handle
-                    .createQuery("select request from koyomi.run where state = 'Selecting' and request like 'day-%'")
+                    .createQuery(
+                        "select request from koyomi.run where state = 'Selecting' and request like"
+                            + " 'day-%'")
                     .mapTo(String.class)
                     .list());
     for (String request : requests) {
@@ -378,19 +429,26 @@ final class Episode implements AutoCloseable {
   }
 
   private void count() {
-    histogram.hit(Fault.COLLISION, one("select case when is_called then last_value else 0 end from hit_collision"));
-    histogram.hit(Fault.LOST_AT_COMMIT, one("select case when is_called then last_value else 0 end from hit_lost"));
-    histogram.hit(Fault.FAILED_AT_COMMIT, one("select case when is_called then last_value else 0 end from hit_failed"));
-    histogram.hit(Fault.SPLIT, one("select case when is_called then last_value else 0 end from hit_split"));
+    histogram.hit(
+        Fault.COLLISION,
+        one("select case when is_called then last_value else 0 end from hit_collision"));
+    histogram.hit(
+        Fault.LOST_AT_COMMIT,
+        one("select case when is_called then last_value else 0 end from hit_lost"));
+    histogram.hit(
+        Fault.FAILED_AT_COMMIT,
+        one("select case when is_called then last_value else 0 end from hit_failed"));
+    histogram.hit(
+        Fault.SPLIT, one("select case when is_called then last_value else 0 end from hit_split"));
   }
 
   private long one(String sql) {
-    return jdbi.withHandle(handle -> handle.createQuery(sql).mapTo(Long.class).findOne().orElse(0L));
+    return jdbi.withHandle(
+        handle -> handle.createQuery(sql).mapTo(Long.class).findOne().orElse(0L));
   }
 
   @Override
   public void close() throws IOException {
     crowd.close();
   }
-
 }

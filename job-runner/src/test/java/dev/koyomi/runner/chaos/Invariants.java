@@ -34,15 +34,34 @@ final class Invariants {
     count(
         broken,
         "runs of one identity",
-        "select count(*) from (select from koyomi.run where request <> '' group by batch_id, request having count(*) > 1) x");
-    count(broken, "runs that did not end", "select count(*) from koyomi.run where ended_at is null and open_until is null");
+        "select count(*) from (select from koyomi.run where request <> '' group by batch_id,"
+            + " request having count(*) > 1) x");
+    count(
+        broken,
+        "runs that did not end",
+        "select count(*) from koyomi.run where ended_at is null and open_until is null");
     count(broken, "slices left", "select count(*) from koyomi.slice");
+    if (!broken.isEmpty()) {
+      broken.add(
+          text(
+              "select 'lanes: ' || string_agg(l::text, ' ') from koyomi.lane l where exists (select"
+                  + " from koyomi.slice s where s.lane = l.lane)"));
+      broken.add(
+          text(
+              "select 'slices: ' || string_agg(s::text, ' ' order by s.id) from (select * from"
+                  + " koyomi.slice order by id limit 3) s"));
+      broken.add(
+          text(
+              "select 'workers: ' || string_agg(w::text, ' ' order by w.id) from koyomi.worker w"
+                  + " where stopped_at is null and lost_at is null"));
+    }
     count(broken, "jobs left in the inbox", "select count(*) from koyomi.inbox");
     count(broken, "uncut failures", "select count(*) from koyomi.failure where not cut");
     count(
         broken,
         "targets that one selection has twice",
-        "select count(*) from (select from koyomi.chunk c cross join unnest(c.keys) as key where c.ids is null group by c.run_id, c.selector_token, key having count(*) > 1) x");
+        "select count(*) from (select from koyomi.chunk c cross join unnest(c.keys) as key where"
+            + " c.ids is null group by c.run_id, c.selector_token, key having count(*) > 1) x");
     count(
         broken,
         "keys whose effects are not their successes (3, 6)",
@@ -56,13 +75,16 @@ final class Invariants {
     count(
         broken,
         "ended runs whose numbers do not add up (4)",
-        "select count(*) from koyomi.runs where ended_at is not null and state <> 'Skipped' and coalesce(selected, 0) <> succeeded + skipped + dead + discarded + cancelled + expired");
+        "select count(*) from koyomi.runs where ended_at is not null and state <> 'Skipped' and"
+            + " coalesce(selected, 0) <> succeeded + skipped + dead + discarded + cancelled +"
+            + " expired");
     count(
         broken,
         "runs whose successes are not their jobs' (4)",
         "with "
             + ENDS
-            + " select count(*) from koyomi.runs r where r.succeeded <> (select count(*) from succeeded s where s.run_id = r.id)");
+            + " select count(*) from koyomi.runs r where r.succeeded <> (select count(*) from"
+            + " succeeded s where s.run_id = r.id)");
     if (workload.ordered()) {
       count(
           broken,
@@ -75,6 +97,11 @@ final class Invariants {
           """);
     }
     return broken;
+  }
+
+  private String text(String sql) {
+    return jdbi.withHandle(
+        handle -> handle.createQuery(sql).mapTo(String.class).findOne().orElse(""));
   }
 
   private void count(List<String> broken, String what, String sql) {

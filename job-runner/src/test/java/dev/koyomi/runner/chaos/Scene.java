@@ -15,7 +15,8 @@ final class Scene {
   void set(Workload workload, Random random) throws SQLException {
     jdbi.useHandle(
         handle -> {
-          handle.execute("update koyomi.meta set beat_every = '250 milliseconds', beat_at = '-infinity'");
+          handle.execute(
+              "update koyomi.meta set beat_every = '250 milliseconds', beat_at = '-infinity'");
           try (var statement = handle.getConnection().createStatement()) {
             statement.execute(SQL);
           }

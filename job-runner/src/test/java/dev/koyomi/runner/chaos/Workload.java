@@ -20,8 +20,7 @@ record Workload(Mode mode, String commit, int targets, boolean stopsLanes) {
           case 1 -> "{mode: Chunk}";
           default -> "{mode: Each}";
         };
-    return new Workload(
-        mode, commit, mode == Mode.Unordered ? 3000 : 600, random.nextInt(3) == 0);
+    return new Workload(mode, commit, mode == Mode.Unordered ? 3000 : 600, random.nextInt(3) == 0);
   }
 
   boolean ordered() {
@@ -64,6 +63,7 @@ record Workload(Mode mode, String commit, int targets, boolean stopsLanes) {
 
   @Override
   public String toString() {
-    return "%s %s%s".formatted(mode, commit, stopsLanes && mode == Mode.FifoByKey ? " StopLane" : "");
+    return "%s %s%s"
+        .formatted(mode, commit, stopsLanes && mode == Mode.FifoByKey ? " StopLane" : "");
   }
 }

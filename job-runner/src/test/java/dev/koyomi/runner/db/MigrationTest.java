@@ -11,8 +11,8 @@ import java.util.concurrent.Callable;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 import java.util.stream.IntStream;
-import org.junit.jupiter.api.BeforeEach;
 import org.flywaydb.core.Flyway;
+import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.RegisterExtension;
 
@@ -40,7 +40,9 @@ class MigrationTest {
     try (var threads = Executors.newFixedThreadPool(4)) {
       List<Future<Migration.Outcome>> all =
           threads.invokeAll(IntStream.range(0, 4).mapToObj(i -> run).toList());
-      assertThat(all).extracting(Future::get).contains(new Migration.Outcome.Migrated(0, SchemaVersion.CURRENT));
+      assertThat(all)
+          .extracting(Future::get)
+          .contains(new Migration.Outcome.Migrated(0, SchemaVersion.CURRENT));
     }
     assertThat(state()).isEqualTo(new SchemaState.Current());
   }
@@ -50,8 +52,8 @@ class MigrationTest {
     migration.run();
     database
         .jdbi()
-        .useHandle(handle -> 
-                handle.execute("update koyomi.meta set version = 99, schema_version = 99"));
+        .useHandle(
+            handle -> handle.execute("update koyomi.meta set version = 99, schema_version = 99"));
     assertThat(migration.run()).isEqualTo(new Migration.Outcome.Refused(new SchemaState.Ahead(99)));
     assertThat(state().sentence())
         .isEqualTo(
@@ -62,9 +64,7 @@ class MigrationTest {
   @Test
   void worksWithANewerSchemaThatAllowsIt() throws Exception {
     migration.run();
-    database
-        .jdbi()
-        .useHandle(handle -> handle.execute("update koyomi.meta set version = 99"));
+    database.jdbi().useHandle(handle -> handle.execute("update koyomi.meta set version = 99"));
     assertThat(state()).isEqualTo(new SchemaState.Current());
   }
 

@@ -117,7 +117,9 @@ final class EnqueueDbTest {
                  from generate_series(1, 1200) as g)) as n
             """);
     assertThat(numbers).isEqualTo("(1,1200,1200)");
-    assertThat(billing.text("select string_agg(cardinality(keys)::text, ' ' order by id) from koyomi.inbox"))
+    assertThat(
+            billing.text(
+                "select string_agg(cardinality(keys)::text, ' ' order by id) from koyomi.inbox"))
         .isEqualTo("500 500 200");
 
     work();
@@ -126,8 +128,8 @@ final class EnqueueDbTest {
     assertThat(invoices()).isEqualTo(1200);
     assertThat(
             billing.text(
-                "select bool_and(k.key = k.id::text)::text from koyomi.chunk c, unnest(c.keys, c.ids)"
-                    + " as k(key, id)"))
+                "select bool_and(k.key = k.id::text)::text from koyomi.chunk c, unnest(c.keys,"
+                    + " c.ids) as k(key, id)"))
         .isEqualTo("true");
   }
 
@@ -143,7 +145,9 @@ final class EnqueueDbTest {
     try (Connection connection = DATABASE.dataSource().getConnection()) {
       connection.setAutoCommit(false);
       text(connection, enqueueing(1, ", unique_while => 'Unfinished'"));
-      text(connection, "select koyomi.enqueue_all('billing/invoices', '[{\"key\": 2}, {\"key\": 3}]')");
+      text(
+          connection,
+          "select koyomi.enqueue_all('billing/invoices', '[{\"key\": 2}, {\"key\": 3}]')");
       work();
       connection.rollback();
     }
@@ -183,7 +187,8 @@ final class EnqueueDbTest {
 
     assertThat(billing.run()).isEqualTo("Running 3/2/0/0");
     assertThat(billing.count("select expired from koyomi.runs")).isEqualTo(1);
-    assertThat(billing.text("select string_agg(subscription_id::text, ' ' order by 1) from invoice"))
+    assertThat(
+            billing.text("select string_agg(subscription_id::text, ' ' order by 1) from invoice"))
         .isEqualTo("2 3");
     assertThat(enqueue(1, ", unique_while => 'Unfinished'")).isNotEqualTo("enqueued already");
     work();
@@ -291,7 +296,8 @@ final class EnqueueDbTest {
 
     assertThat(
             billing.count(
-                "select koyomi.cancel_jobs(%d, null, array['1'], null)".formatted(billing.batchId())))
+                "select koyomi.cancel_jobs(%d, null, array['1'], null)"
+                    .formatted(billing.batchId())))
         .isEqualTo(1);
 
     assertThat(billing.count("select count(*) from koyomi.unique_job")).isZero();
@@ -336,8 +342,9 @@ final class EnqueueDbTest {
   void givesNullForTheSecondJobOfAKeyInOneArray() {
     assertThat(
             billing.text(
-                "select koyomi.enqueue_all('billing/invoices', '[{\"key\": \"a\"}, {\"key\": \"b\"},"
-                    + " {\"key\": \"a\"}, {\"key\": \"c\"}]', unique_while => 'Waiting')::text"))
+                "select koyomi.enqueue_all('billing/invoices', '[{\"key\": \"a\"}, {\"key\":"
+                    + " \"b\"}, {\"key\": \"a\"}, {\"key\": \"c\"}]', unique_while =>"
+                    + " 'Waiting')::text"))
         .isEqualTo("{1,2,NULL,3}");
     assertThat(billing.text("select keys::text from koyomi.inbox")).isEqualTo("{a,b,c}");
   }
@@ -390,8 +397,8 @@ final class EnqueueDbTest {
 
     assertThat(
             billing.text(
-                "select format('%s %s %s', request, logical_date, open_until at time zone 'UTC') from"
-                    + " koyomi.run"))
+                "select format('%s %s %s', request, logical_date, open_until at time zone 'UTC')"
+                    + " from koyomi.run"))
         .isEqualTo("enqueued/2026-11-01 2026-11-01 2026-11-01 15:00:00");
   }
 
@@ -403,7 +410,8 @@ final class EnqueueDbTest {
     try (Rival first = new Rival(DATABASE.dataSource());
         Rival second = new Rival(DATABASE.dataSource())) {
       first.inOpenTransaction(
-          connection -> text(connection, "select koyomi.open_day(%d)".formatted(billing.batchId())));
+          connection ->
+              text(connection, "select koyomi.open_day(%d)".formatted(billing.batchId())));
 
       var leased = second.blocked(connection -> billing.lease(connection, worker));
       first.commit();
@@ -448,7 +456,9 @@ final class EnqueueDbTest {
     assertThat(billing.run()).isEqualTo("Succeeded 2/2/0/0");
     enqueue(3);
     work();
-    assertThat(billing.text("select string_agg(state || ' ' || request, ', ' order by id) from koyomi.run"))
+    assertThat(
+            billing.text(
+                "select string_agg(state || ' ' || request, ', ' order by id) from koyomi.run"))
         .isEqualTo("Succeeded enqueued/2026-11-01, Running enqueued/2026-11-02");
   }
 
@@ -461,7 +471,9 @@ final class EnqueueDbTest {
 
     work();
 
-    assertThat(billing.text("select string_agg(state || ' ' || request, ', ' order by id) from koyomi.run"))
+    assertThat(
+            billing.text(
+                "select string_agg(state || ' ' || request, ', ' order by id) from koyomi.run"))
         .isEqualTo("Cancelled enqueued/2026-11-01, Running enqueued/2026-11-01/2");
     assertThat(invoices()).isEqualTo(2);
   }
@@ -487,21 +499,43 @@ final class EnqueueDbTest {
       delimiter = '¦',
       quoteCharacter = '\0',
       value = {
-        "enqueue('billing/invoicez', 'a') ¦ the batch \"billing/invoicez\" is not registered here: name it as namespace/name, and apply its manifest first",
-        "enqueue('invoices', 'a') ¦ the batch \"invoices\" is not registered here; did you mean \"billing/invoices\"?",
-        "enqueue('other/invoices', 'a') ¦ the batch \"other/invoices\" is not registered here; did you mean \"billing/invoices\"?",
-        "enqueue('billing/invoices', '') ¦ job 1: every job is an object with a \"key\" that is not empty and, where it has one, a \"payload\" that is an object; this one is {\"key\": \"\", \"payload\": {}}",
-        "enqueue('billing/invoices', null) ¦ job 1: every job is an object with a \"key\" that is not empty and, where it has one, a \"payload\" that is an object; this one is {\"key\": null, \"payload\": {}}",
-        "enqueue('billing/invoices', 'a', '[1]') ¦ job 1: every job is an object with a \"key\" that is not empty and, where it has one, a \"payload\" that is an object; this one is {\"key\": \"a\", \"payload\": [1]}",
-        "enqueue('billing/invoices', 'a', null) ¦ job 1: every job is an object with a \"key\" that is not empty and, where it has one, a \"payload\" that is an object; this one is {\"key\": \"a\", \"payload\": null}",
-        "enqueue_all('billing/invoices', '{\"key\": \"a\"}') ¦ jobs is no JSON array: write [{\"key\": \"42\", \"payload\": {…}}, …]",
-        "enqueue_all('billing/invoices', null) ¦ jobs is no JSON array: write [{\"key\": \"42\", \"payload\": {…}}, …]",
-        "enqueue_all('billing/invoices', '[{\"key\": 1}, \"b\"]') ¦ job 2: every job is an object with a \"key\" that is not empty and, where it has one, a \"payload\" that is an object; this one is \"b\"",
-        "enqueue_all('billing/invoices', '[{\"key\": 1}, {\"payload\": {}}]') ¦ job 2: every job is an object with a \"key\" that is not empty and, where it has one, a \"payload\" that is an object; this one is {\"payload\": {}}",
-        "enqueue('billing/invoices', 'a', priority => 'Highest') ¦ priority \"Highest\" is none of High, Normal and Low",
-        "enqueue('billing/invoices', 'a', unique_while => 'Running') ¦ unique_while \"Running\" is neither Waiting nor Unfinished",
-        "enqueue('billing/invoices', 'a', unique_while => 'Waiting', unique_for => '1h') ¦ unique_while and unique_for exclude each other: leave one of them out",
-        "enqueue('billing/invoices', 'long', jsonb_build_object('x', repeat('x', 262136))) ¦ job 1, key \"long\": its payload has 262145 bytes, more than spec.job.maxPayload = 262144 bytes: enqueue a reference to the data, or raise the limit",
+        "enqueue('billing/invoicez', 'a') ¦ the batch \"billing/invoicez\" is not registered here:"
+            + " name it as namespace/name, and apply its manifest first",
+        "enqueue('invoices', 'a') ¦ the batch \"invoices\" is not registered here; did you mean"
+            + " \"billing/invoices\"?",
+        "enqueue('other/invoices', 'a') ¦ the batch \"other/invoices\" is not registered here; did"
+            + " you mean \"billing/invoices\"?",
+        "enqueue('billing/invoices', '') ¦ job 1: every job is an object with a \"key\" that is not"
+            + " empty and, where it has one, a \"payload\" that is an object; this one is {\"key\":"
+            + " \"\", \"payload\": {}}",
+        "enqueue('billing/invoices', null) ¦ job 1: every job is an object with a \"key\" that is"
+            + " not empty and, where it has one, a \"payload\" that is an object; this one is"
+            + " {\"key\": null, \"payload\": {}}",
+        "enqueue('billing/invoices', 'a', '[1]') ¦ job 1: every job is an object with a \"key\""
+            + " that is not empty and, where it has one, a \"payload\" that is an object; this one"
+            + " is {\"key\": \"a\", \"payload\": [1]}",
+        "enqueue('billing/invoices', 'a', null) ¦ job 1: every job is an object with a \"key\" that"
+            + " is not empty and, where it has one, a \"payload\" that is an object; this one is"
+            + " {\"key\": \"a\", \"payload\": null}",
+        "enqueue_all('billing/invoices', '{\"key\": \"a\"}') ¦ jobs is no JSON array: write"
+            + " [{\"key\": \"42\", \"payload\": {…}}, …]",
+        "enqueue_all('billing/invoices', null) ¦ jobs is no JSON array: write [{\"key\": \"42\","
+            + " \"payload\": {…}}, …]",
+        "enqueue_all('billing/invoices', '[{\"key\": 1}, \"b\"]') ¦ job 2: every job is an object"
+            + " with a \"key\" that is not empty and, where it has one, a \"payload\" that is an"
+            + " object; this one is \"b\"",
+        "enqueue_all('billing/invoices', '[{\"key\": 1}, {\"payload\": {}}]') ¦ job 2: every job is"
+            + " an object with a \"key\" that is not empty and, where it has one, a \"payload\""
+            + " that is an object; this one is {\"payload\": {}}",
+        "enqueue('billing/invoices', 'a', priority => 'Highest') ¦ priority \"Highest\" is none of"
+            + " High, Normal and Low",
+        "enqueue('billing/invoices', 'a', unique_while => 'Running') ¦ unique_while \"Running\" is"
+            + " neither Waiting nor Unfinished",
+        "enqueue('billing/invoices', 'a', unique_while => 'Waiting', unique_for => '1h') ¦"
+            + " unique_while and unique_for exclude each other: leave one of them out",
+        "enqueue('billing/invoices', 'long', jsonb_build_object('x', repeat('x', 262136))) ¦ job 1,"
+            + " key \"long\": its payload has 262145 bytes, more than spec.job.maxPayload = 262144"
+            + " bytes: enqueue a reference to the data, or raise the limit",
       })
   void saysWhatIsWrong(String call, String sentence) {
     assertThatThrownBy(() -> billing.text("select koyomi." + call + "::text"))
@@ -514,12 +548,13 @@ final class EnqueueDbTest {
   @ParameterizedTest
   @ValueSource(
       strings = {
-        "run_at => now()", "expires_at => now()", "priority => 'High'", "priority => 'Normal'"
+        "run_at => now()",
+        "expires_at => now()",
+        "priority => 'High'",
+        "priority => 'Normal'"
       })
   void refusesDelayAndPriorityInAnOrderedBatch(String argument) {
-    billing =
-        Billing.with(
-            DATABASE, 1, Billing.manifest("job: {", "job: {order: {mode: Fifo}, "));
+    billing = Billing.with(DATABASE, 1, Billing.manifest("job: {", "job: {order: {mode: Fifo}, "));
     assertThatThrownBy(
             () ->
                 billing.text(
@@ -533,8 +568,7 @@ final class EnqueueDbTest {
   /** The binary form of small numbers is longer than their text. */
   @Test
   void measuresAPayloadAsText() {
-    billing =
-        Billing.with(DATABASE, 1, Billing.manifest("job: {", "job: {maxPayload: 1Ki, "));
+    billing = Billing.with(DATABASE, 1, Billing.manifest("job: {", "job: {maxPayload: 1Ki, "));
 
     assertThat(
             billing.text(
@@ -549,7 +583,8 @@ final class EnqueueDbTest {
   void wakesNobodyWhereNobodySleeps() throws Exception {
     long worker = billing.join();
     assertThat(notifications(() -> enqueue(1))).isEmpty();
-    billing.execute("update koyomi.worker set idle = 4, stopped_at = koyomi.now() where id = " + worker);
+    billing.execute(
+        "update koyomi.worker set idle = 4, stopped_at = koyomi.now() where id = " + worker);
     assertThat(notifications(() -> enqueue(2))).isEmpty();
   }
 

@@ -64,8 +64,7 @@ final class FairnessDbTest {
 
   private LeasedSlice leaseOldest() throws SQLException {
     long worker = billing.join();
-    Slices.Ask ask =
-        new Slices.Ask(worker, new SecureRandom().nextLong(), true, true, null, true);
+    Slices.Ask ask = new Slices.Ask(worker, new SecureRandom().nextLong(), true, true, null, true);
     return ((LeaseAnswer.Leased) connected(connection -> billing.slices().lease(connection, ask)))
         .slice();
   }
@@ -179,8 +178,7 @@ final class FairnessDbTest {
     billing.fire();
     LeasedSlice slice = lease();
 
-    assertThat(splitInFour(slice))
-        .hasValue(3);
+    assertThat(splitInFour(slice)).hasValue(3);
 
     assertThat(
             billing.text(
@@ -204,8 +202,7 @@ final class FairnessDbTest {
     LeasedSlice slice = lease();
     giveBack(slice);
 
-    assertThat(splitInFour(slice))
-        .isEmpty();
+    assertThat(splitInFour(slice)).isEmpty();
     assertThat(billing.count("select count(*) from koyomi.slice")).isEqualTo(1);
   }
 
@@ -218,8 +215,7 @@ final class FairnessDbTest {
         Rival owner = new Rival(DATABASE.dataSource())) {
       canceller.inOpenTransaction(
           open -> open.createStatement().execute("select koyomi.cancel_run(1, 'wrong')"));
-      var split =
-          owner.blocked(connection -> billing.slices().split(connection, slice.lease(), 4));
+      var split = owner.blocked(connection -> billing.slices().split(connection, slice.lease(), 4));
       canceller.commit();
       assertThat(Rival.outcome(split)).isEqualTo(Optional.empty());
     }
@@ -266,17 +262,14 @@ final class FairnessDbTest {
       default -> {}
     }
 
-    assertThat(better(mine))
-        .isEqualTo(better);
+    assertThat(better(mine)).isEqualTo(better);
   }
 
   @Test
   void leavesALaneForAnotherThatWaits() throws Exception {
     billing =
         Billing.with(
-            DATABASE,
-            2,
-            Billing.manifest("job: {", "job: {order: {mode: FifoByKey, lanes: 8}, "));
+            DATABASE, 2, Billing.manifest("job: {", "job: {order: {mode: FifoByKey, lanes: 8}, "));
     billing.text("select koyomi.enqueue('billing/invoices', 'a')::text");
     LeasedSlice a = lease();
     assertThat(better(a)).isFalse();

@@ -63,7 +63,8 @@ final class LaneDbTest {
     billing.execute("drop sequence if exists tries");
     billing.execute("create sequence tries");
     billing.execute(
-        "create table effect (n bigint generated always as identity, key text, seq int, before int)");
+        "create table effect (n bigint generated always as identity, key text, seq int, before"
+            + " int)");
     billing.execute(
         """
         create or replace function hesitate(k text, seq int) returns void language plpgsql as $$
@@ -124,7 +125,9 @@ final class LaneDbTest {
   }
 
   private void fail(LeasedSlice slice, Duration retryAfter) throws SQLException {
-    connected(connection -> billing.slices().fail(connection, slice, slice.position(), FAILURE, retryAfter));
+    connected(
+        connection ->
+            billing.slices().fail(connection, slice, slice.position(), FAILURE, retryAfter));
     leave(slice);
   }
 
@@ -189,7 +192,8 @@ final class LaneDbTest {
     }
 
     assertOrder();
-    assertThat(books()).isEqualTo("Running: 600 = 600 done, 0 dead, 0 discarded, 0 cancelled; 0 retrying, 0 left");
+    assertThat(books())
+        .isEqualTo("Running: 600 = 600 done, 0 dead, 0 discarded, 0 cancelled; 0 retrying, 0 left");
     assertThat(billing.count("select count(*) from koyomi.failure")).isGreaterThan(20);
   }
 
@@ -254,7 +258,10 @@ final class LaneDbTest {
             billing.text(
                 "select format('%s %s %s %s', koyomi.lane_of('a', 256), koyomi.lane_of('a', 8),"
                     + " koyomi.lane_of('größe', 256), koyomi.lane_of('', 1))"))
-        .isEqualTo("185 1 " + billing.count("select ('x' || left(md5('größe'), 8))::bit(32)::bigint % 256") + " 0");
+        .isEqualTo(
+            "185 1 "
+                + billing.count("select ('x' || left(md5('größe'), 8))::bit(32)::bigint % 256")
+                + " 0");
   }
 
   // Holding -------------------------------------------------------------------------------------
@@ -269,7 +276,8 @@ final class LaneDbTest {
     connected(connection -> billing.work(connection, held, 0));
     assertThat(tryLease()).isEmpty();
 
-    billing.execute("update koyomi.worker set draining_at = now(), lost_at = now() where id = " + worker);
+    billing.execute(
+        "update koyomi.worker set draining_at = now(), lost_at = now() where id = " + worker);
     sweep();
 
     assertThat(lease().position()).isEqualTo(1);
@@ -302,11 +310,13 @@ final class LaneDbTest {
     assertThat(key(a)).isEqualTo("a");
 
     fail(a, Duration.ofMinutes(1));
-    assertThat(books()).isEqualTo("Running: 3 = 0 done, 0 dead, 0 discarded, 0 cancelled; 1 retrying, 3 left");
+    assertThat(books())
+        .isEqualTo("Running: 3 = 0 done, 0 dead, 0 discarded, 0 cancelled; 1 retrying, 3 left");
     work();
 
     assertThat(effects()).isEqualTo("b1");
-    assertThat(books()).isEqualTo("Running: 3 = 1 done, 0 dead, 0 discarded, 0 cancelled; 1 retrying, 2 left");
+    assertThat(books())
+        .isEqualTo("Running: 3 = 1 done, 0 dead, 0 discarded, 0 cancelled; 1 retrying, 2 left");
     clock.advance(Duration.ofMinutes(1));
     LeasedSlice again = lease();
     assertThat(again.position()).isZero();
@@ -315,7 +325,8 @@ final class LaneDbTest {
     leave(again);
     work();
     assertThat(effects()).isEqualTo("b1 a1 a2");
-    assertThat(books()).isEqualTo("Running: 3 = 3 done, 0 dead, 0 discarded, 0 cancelled; 0 retrying, 0 left");
+    assertThat(books())
+        .isEqualTo("Running: 3 = 3 done, 0 dead, 0 discarded, 0 cancelled; 0 retrying, 0 left");
   }
 
   @Test
@@ -330,7 +341,8 @@ final class LaneDbTest {
     work();
 
     assertThat(effects()).isEqualTo("a2");
-    assertThat(books()).isEqualTo("Running: 2 = 1 done, 1 dead, 0 discarded, 0 cancelled; 0 retrying, 0 left");
+    assertThat(books())
+        .isEqualTo("Running: 2 = 1 done, 1 dead, 0 discarded, 0 cancelled; 0 retrying, 0 left");
     assertThat(billing.count("select count(*) from koyomi.stopped_lanes")).isZero();
   }
 
@@ -343,7 +355,8 @@ final class LaneDbTest {
     fail(a, null);
     work();
     assertThat(effects()).isEqualTo("b1");
-    assertThat(books()).isEqualTo("Running: 3 = 1 done, 1 dead, 0 discarded, 0 cancelled; 0 retrying, 1 left");
+    assertThat(books())
+        .isEqualTo("Running: 3 = 1 done, 1 dead, 0 discarded, 0 cancelled; 0 retrying, 1 left");
     assertThat(
             billing.text(
                 "select format('%s %s %s %s %s', batch, lane, key, error_class, waiting) from"
@@ -370,38 +383,49 @@ final class LaneDbTest {
     work();
     assertThat(effects()).isEqualTo("b1 a1 a2");
     closeTheDay();
-    assertThat(books()).isEqualTo("Succeeded: 3 = 3 done, 0 dead, 0 discarded, 0 cancelled; 0 retrying, 0 left");
+    assertThat(books())
+        .isEqualTo("Succeeded: 3 = 3 done, 0 dead, 0 discarded, 0 cancelled; 0 retrying, 0 left");
   }
 
   @Test
   void aResumedLaneGoesOnBehindItsDeadJob() throws Exception {
     stopALane();
 
-    assertThat(billing.count("select koyomi.resume_lanes(%d, array['b'])".formatted(billing.batchId()))).isZero();
-    assertThat(billing.count("select koyomi.resume_lanes(%d, null)".formatted(billing.batchId()))).isEqualTo(1);
+    assertThat(
+            billing.count(
+                "select koyomi.resume_lanes(%d, array['b'])".formatted(billing.batchId())))
+        .isZero();
+    assertThat(billing.count("select koyomi.resume_lanes(%d, null)".formatted(billing.batchId())))
+        .isEqualTo(1);
 
-    assertThat(books()).isEqualTo("Running: 3 = 1 done, 1 dead, 0 discarded, 0 cancelled; 0 retrying, 1 left");
+    assertThat(books())
+        .isEqualTo("Running: 3 = 1 done, 1 dead, 0 discarded, 0 cancelled; 0 retrying, 1 left");
     work();
     assertThat(effects()).isEqualTo("b1 a2");
     closeTheDay();
-    assertThat(books()).isEqualTo("PartiallyFailed: 3 = 2 done, 1 dead, 0 discarded, 0 cancelled; 0 retrying, 0 left");
+    assertThat(books())
+        .isEqualTo(
+            "PartiallyFailed: 3 = 2 done, 1 dead, 0 discarded, 0 cancelled; 0 retrying, 0 left");
     assertThat(billing.count("select koyomi.retry_dead(1, null, null)")).isEqualTo(1);
     work();
     sweep();
     assertThat(effects()).isEqualTo("b1 a2 a1");
-    assertThat(books()).isEqualTo("Succeeded: 3 = 3 done, 0 dead, 0 discarded, 0 cancelled; 0 retrying, 0 left");
+    assertThat(books())
+        .isEqualTo("Succeeded: 3 = 3 done, 0 dead, 0 discarded, 0 cancelled; 0 retrying, 0 left");
   }
 
   @Test
   void aDiscardedJobLetsItsLaneGoOn() throws Exception {
     stopALane();
 
-    assertThat(billing.count("select koyomi.discard_dead(1, null, 'X', 'ann', 'a test')")).isEqualTo(1);
+    assertThat(billing.count("select koyomi.discard_dead(1, null, 'X', 'ann', 'a test')"))
+        .isEqualTo(1);
 
     work();
     assertThat(effects()).isEqualTo("b1 a2");
     closeTheDay();
-    assertThat(books()).isEqualTo("Succeeded: 3 = 2 done, 0 dead, 1 discarded, 0 cancelled; 0 retrying, 0 left");
+    assertThat(books())
+        .isEqualTo("Succeeded: 3 = 2 done, 0 dead, 1 discarded, 0 cancelled; 0 retrying, 0 left");
   }
 
   /** The job that stopped it has ended already: it is dead, and is not cancelled too. */
@@ -409,11 +433,16 @@ final class LaneDbTest {
   @CsvSource(
       delimiter = '|',
       value = {
-        "cancel_run(1, 'wrong')::text         | Cancelled: 3 = 1 done, 1 dead, 0 discarded, 1 cancelled; 0 retrying, 0 left",
-        "clear(1, null)                       | Running: 3 = 1 done, 1 dead, 0 discarded, 1 cancelled; 0 retrying, 0 left",
-        "clear(1, 1)                          | Running: 3 = 1 done, 1 dead, 0 discarded, 1 cancelled; 0 retrying, 0 left",
-        "cancel_jobs(1, null, null, '{2}')    | Running: 3 = 1 done, 1 dead, 0 discarded, 1 cancelled; 0 retrying, 0 left",
-        "cancel_jobs(1, null, '{a}', null)    | Running: 3 = 1 done, 1 dead, 0 discarded, 1 cancelled; 0 retrying, 0 left",
+        "cancel_run(1, 'wrong')::text         | Cancelled: 3 = 1 done, 1 dead, 0 discarded, 1"
+            + " cancelled; 0 retrying, 0 left",
+        "clear(1, null)                       | Running: 3 = 1 done, 1 dead, 0 discarded, 1"
+            + " cancelled; 0 retrying, 0 left",
+        "clear(1, 1)                          | Running: 3 = 1 done, 1 dead, 0 discarded, 1"
+            + " cancelled; 0 retrying, 0 left",
+        "cancel_jobs(1, null, null, '{2}')    | Running: 3 = 1 done, 1 dead, 0 discarded, 1"
+            + " cancelled; 0 retrying, 0 left",
+        "cancel_jobs(1, null, '{a}', null)    | Running: 3 = 1 done, 1 dead, 0 discarded, 1"
+            + " cancelled; 0 retrying, 0 left",
       })
   void aStoppedLaneWhoseJobsAreCancelledIsFree(String verb, String books) throws Exception {
     stopALane();
@@ -421,7 +450,8 @@ final class LaneDbTest {
     billing.text("select koyomi." + verb);
 
     if (verb.startsWith("cancel_jobs")) {
-      assertThat(billing.text("select string_agg(key, ' ') from koyomi.stopped_lanes")).isEqualTo("a");
+      assertThat(billing.text("select string_agg(key, ' ') from koyomi.stopped_lanes"))
+          .isEqualTo("a");
       billing.text("select koyomi.resume_lanes(1, null)::text");
     }
     assertThat(billing.count("select count(*) from koyomi.stopped_lanes")).isZero();
@@ -439,14 +469,18 @@ final class LaneDbTest {
     enqueue("a", 3);
     fail(lease(), Duration.ZERO);
 
-    assertThat(billing.count("select koyomi.cancel_jobs(%d, null, null, '{2}')".formatted(billing.batchId()))).isEqualTo(1);
+    assertThat(
+            billing.count(
+                "select koyomi.cancel_jobs(%d, null, null, '{2}')".formatted(billing.batchId())))
+        .isEqualTo(1);
 
     LeasedSlice again = lease();
     assertThat(again.countedAttempt(again.position())).isEqualTo(2);
     fail(again, Duration.ZERO);
     work();
     assertThat(effects()).isEqualTo("a1 a3");
-    assertThat(books()).isEqualTo("Running: 3 = 2 done, 0 dead, 0 discarded, 1 cancelled; 0 retrying, 0 left");
+    assertThat(books())
+        .isEqualTo("Running: 3 = 2 done, 0 dead, 0 discarded, 1 cancelled; 0 retrying, 0 left");
   }
 
   // Waking --------------------------------------------------------------------------------------
@@ -475,7 +509,8 @@ final class LaneDbTest {
     try (Rival leaver = new Rival(DATABASE.dataSource());
         Rival filler = new Rival(DATABASE.dataSource())) {
       leaver.inOpenTransaction(connection -> text(connection, LEAVE.formatted(done.lease())));
-      var filled = filler.blocked(connection -> text(connection, FILL.formatted(billing.batchId())));
+      var filled =
+          filler.blocked(connection -> text(connection, FILL.formatted(billing.batchId())));
       assertThat(filled).isNotDone();
       leaver.commit();
       Rival.outcome(filled);

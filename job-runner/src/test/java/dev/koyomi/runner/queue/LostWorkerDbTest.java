@@ -159,24 +159,28 @@ final class LostWorkerDbTest {
     long worker = billing.join();
     try (Rival first = new Rival(DATABASE.dataSource());
         Rival second = new Rival(DATABASE.dataSource())) {
-      first.inOpenTransaction(connection -> connection.createStatement().execute(
-              "select koyomi.lease(%d, 77, false, true, -1, null, 0, '{}', false)".formatted(worker)));
+      first.inOpenTransaction(
+          connection ->
+              connection
+                  .createStatement()
+                  .execute(
+                      "select koyomi.lease(%d, 77, false, true, -1, null, 0, '{}', false)"
+                          .formatted(worker)));
       enqueue("other");
       var leased = second.blocked(connection -> billing.lease(connection, worker));
       assertThat(leased).isNotDone();
       first.commit();
       assertThat(Rival.outcome(leased)).isEmpty();
     }
-    assertThat(billing.count("select count(*) from koyomi.slice where lease = 77 and alone")).isEqualTo(1);
+    assertThat(billing.count("select count(*) from koyomi.slice where lease = 77 and alone"))
+        .isEqualTo(1);
   }
 
   @Test
   void aSlotGoesOnInNoLaneWhileAnotherWorksASuspect() throws Exception {
     billing =
         Billing.with(
-            DATABASE,
-            2,
-            Billing.manifest("job: {", "job: {order: {mode: FifoByKey, lanes: 8}, "));
+            DATABASE, 2, Billing.manifest("job: {", "job: {order: {mode: FifoByKey, lanes: 8}, "));
     enqueueDone("a");
     long lost = billing.join();
     lease(lost);
@@ -191,8 +195,7 @@ final class LostWorkerDbTest {
     billing.text("select koyomi.fill_lanes(%d)::text".formatted(billing.batchId()));
 
     LeaseAnswer next =
-        connected(
-            connection -> billing.slices().nextInLane(connection, worker, b.lease(), false));
+        connected(connection -> billing.slices().nextInLane(connection, worker, b.lease(), false));
     assertThat(next).isEqualTo(new LeaseAnswer.Nothing());
     assertThat(key(lease(billing.join()))).isEqualTo("b");
   }
@@ -217,7 +220,10 @@ final class LostWorkerDbTest {
     }
 
     assertThat(slices()).isEqualTo("2-10 suspect 0 lost 0");
-    assertThat(billing.text("select kind || ' ' || key || ' ' || error_class || ': ' || message from koyomi.dead"))
+    assertThat(
+            billing.text(
+                "select kind || ' ' || key || ' ' || error_class || ': ' || message from"
+                    + " koyomi.dead"))
         .isEqualTo(
             "Dead 2 WorkerLost: the worker that ran this job, and nothing else, ended without a"
                 + " word 3 times: out of memory, perhaps");
@@ -227,7 +233,8 @@ final class LostWorkerDbTest {
 
   @Test
   void theLastJobOfASliceThatKillsItsWorkersIsDead() throws Exception {
-    billing = Billing.with(DATABASE, 1, Billing.manifest("maxAttempts: 2", "onLost: 1, maxAttempts: 2"));
+    billing =
+        Billing.with(DATABASE, 1, Billing.manifest("maxAttempts: 2", "onLost: 1, maxAttempts: 2"));
     billing.fire();
     for (int i = 0; i < 2; i++) {
       long worker = billing.join();
@@ -255,7 +262,8 @@ final class LostWorkerDbTest {
 
   @ParameterizedTest
   @CsvSource({"Continue, a2, 0", "StopLane, none, 1"})
-  void aDeadJobOfALaneIsTreatedAsAnyOther(String onDead, String done, int stopped) throws Exception {
+  void aDeadJobOfALaneIsTreatedAsAnyOther(String onDead, String done, int stopped)
+      throws Exception {
     billing =
         Billing.with(
             DATABASE,
@@ -295,8 +303,9 @@ final class LostWorkerDbTest {
       throws Exception {
     String sql =
         commit.contains("Chunk")
-            ? "INSERT INTO invoice (subscription_id, billing_date, amount) SELECT job.\"subscriptionId\","
-                + " job.\"billingDate\", pg_current_xact_id()::text::numeric FROM koyomi.jobs() AS"
+            ? "INSERT INTO invoice (subscription_id, billing_date, amount) SELECT"
+                + " job.\"subscriptionId\", job.\"billingDate\","
+                + " pg_current_xact_id()::text::numeric FROM koyomi.jobs() AS"
                 + " job(\"subscriptionId\" int, \"billingDate\" date)"
             : "INSERT INTO invoice (subscription_id, billing_date, amount) VALUES (:subscriptionId,"
                 + " :billingDate, pg_current_xact_id()::text::numeric)";

@@ -121,13 +121,15 @@ public final class Billing {
   /** The manifest with other statements for its Unit. */
   public static String unit(String sql) {
     return manifest(
-        MANIFEST.substring(MANIFEST.indexOf("  sql: |\n") + 9, MANIFEST.indexOf("    timeout: 10s")),
+        MANIFEST.substring(
+            MANIFEST.indexOf("  sql: |\n") + 9, MANIFEST.indexOf("    timeout: 10s")),
         "      " + sql.strip().replace("\n", "\n      ") + "\n");
   }
 
   /** A manifest of these with more columns in the trigger's query. */
   public static String selecting(String manifest, String columns) {
-    String trigger = manifest.lines().filter(line -> line.contains("sql: SELECT")).findFirst().get();
+    String trigger =
+        manifest.lines().filter(line -> line.contains("sql: SELECT")).findFirst().get();
     return manifest.replace(
         trigger,
         trigger

@@ -6,8 +6,10 @@ import java.time.OffsetDateTime;
 import java.time.ZoneOffset;
 import org.jdbi.v3.core.Jdbi;
 
-/** The database's clock in the hands of a test: what {@code koyomi.now()} and {@code
- * koyomi.clock()} say, to all sessions. */
+/**
+ * The database's clock in the hands of a test: what {@code koyomi.now()} and {@code koyomi.clock()}
+ * say, to all sessions.
+ */
 public final class TestClock {
   private static final Instant START = Instant.parse("2026-10-31T15:30:00Z");
 

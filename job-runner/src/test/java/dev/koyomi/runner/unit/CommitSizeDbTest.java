@@ -145,8 +145,8 @@ final class CommitSizeDbTest {
     billing.workOnce(way.compiled);
     assertThat(
             billing.text(
-                "select string_agg(place::text, ' ' order by s.chunk_id, place) from koyomi.slice s,"
-                    + " unnest(s.ordinals) as place"))
+                "select string_agg(place::text, ' ' order by s.chunk_id, place) from koyomi.slice"
+                    + " s, unnest(s.ordinals) as place"))
         .isEqualTo("4 5 76 498 99");
     billing.execute("update subscription set fee = id where id <> 6");
     billing.execute("update koyomi.slice set due_at = koyomi.now()");
@@ -205,8 +205,7 @@ final class CommitSizeDbTest {
   @ParameterizedTest
   @EnumSource
   void rollsBackAUnitWhoseStatementsTogetherTakeTooLong(Way way) throws Exception {
-    Billing billing =
-        way.billing(1, "SELECT pg_sleep(0.25);\nSELECT pg_sleep(0.25);\n", "400ms");
+    Billing billing = way.billing(1, "SELECT pg_sleep(0.25);\nSELECT pg_sleep(0.25);\n", "400ms");
 
     billing.fire();
     billing.drain(way.compiled);
@@ -346,7 +345,8 @@ final class CommitSizeDbTest {
             DATABASE,
             1,
             Billing.committing(
-                Billing.unit(ALL.replace("\"billingDate\" date", "\"billingDay\" date")
+                Billing.unit(
+                    ALL.replace("\"billingDate\" date", "\"billingDay\" date")
                         .replace("job.\"billingDate\"", "job.\"billingDay\"")),
                 "{mode: Chunk}"));
 
