@@ -1,0 +1,483 @@
+package dev.koyomi.runner.queue;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import dev.koyomi.runner.testing.Billing;
+import dev.koyomi.runner.testing.Rival;
+import dev.koyomi.runner.testing.TestClock;
+import dev.koyomi.runner.testing.TestDatabase;
+import dev.koyomi.runner.trigger.Fired;
+import dev.koyomi.runner.unit.Ending;
+import dev.koyomi.runner.worker.EndRule;
+import dev.koyomi.runner.worker.WorkerProcess;
+import java.sql.Connection;
+import java.sql.SQLException;
+import java.time.Duration;
+import java.util.List;
+import java.util.concurrent.locks.LockSupport;
+import java.util.function.BooleanSupplier;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.extension.RegisterExtension;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
+
+/** What people ask of the queue; each is one transaction, and rolled back it is its own dry run. */
+final class PeopleDbTest {
+  @RegisterExtension static final TestDatabase DATABASE = new TestDatabase();
+
+  private static final JobFailure X = new JobFailure("X", "broken", JobFailure.Kind.Dead);
+  private static final JobFailure Y = new JobFailure("Y", "broken", JobFailure.Kind.Dead);
+
+  private Billing billing;
+  private TestClock clock;
+
+  @BeforeEach
+  void stopTheClock() {
+    clock = DATABASE.stopClock();
+  }
+
+  private void fire(int jobs) throws Exception {
+    billing = Billing.with(DATABASE, jobs);
+    billing.fire();
+  }
+
+  private <T> T connected(Rival.Work<T> work) throws SQLException {
+    try (Connection connection = DATABASE.dataSource().getConnection()) {
+      return work.on(connection);
+    }
+  }
+
+  private LeasedSlice lease() throws SQLException {
+    long worker = billing.join();
+    return connected(connection -> billing.lease(connection, worker)).orElseThrow();
+  }
+
+  private void fail(LeasedSlice slice, int at, JobFailure failure, Duration retryAfter)
+      throws SQLException {
+    connected(connection -> billing.slices().fail(connection, slice, at, failure, retryAfter));
+  }
+
+  private Ending work(LeasedSlice slice, int at) throws SQLException {
+    return connected(connection -> billing.work(connection, slice, at)).ending();
+  }
+
+  private void giveBack(LeasedSlice slice) {
+    billing.text("select koyomi.give_back(%d)::text".formatted(slice.lease()));
+    billing.text("select koyomi.finish(%d)::text".formatted(slice.run()));
+  }
+
+  private void enqueue(String key) {
+    billing.text(
+        "select koyomi.enqueue('billing/invoices', '%1$s', '{\"subscriptionId\": %1$s, \"billingDate\": \"2026-11-01\"}')::text"
+            .formatted(key));
+  }
+
+  private long ask(String verb) {
+    return billing.count("select koyomi." + verb);
+  }
+
+  /** The only run, and what is left of the batch. */
+  private String books() {
+    return books(1);
+  }
+
+  private String books(int run) {
+    return billing.text(
+        """
+        select format('%%s: %%s = %%s done, %%s dead, %%s discarded, %%s cancelled; %%s left',
+                      r.state, r.selected, r.succeeded, r.dead, r.discarded, r.cancelled, b.waiting + b.running)
+          from koyomi.runs r join koyomi.backlog b on b.batch = r.batch where r.id = %d
+        """
+            .formatted(run));
+  }
+
+  private static void await(BooleanSupplier condition) {
+    long deadline = System.nanoTime() + Duration.ofSeconds(30).toNanos();
+    while (!condition.getAsBoolean()) {
+      assertThat(System.nanoTime()).as("waited in vain").isLessThan(deadline);
+      LockSupport.parkNanos(5_000_000);
+    }
+  }
+
+  // Pause ---------------------------------------------------------------------------------------
+
+  @Test
+  void leasesNothingOfAPausedBatch() throws Exception {
+    fire(3);
+    enqueue("1");
+    assertThat(billing.text("select koyomi.pause(1, 'ann', 'month end')::text")).isEqualTo("true");
+    assertThat(billing.text("select koyomi.pause(1, 'bob', 'again')::text")).isEqualTo("false");
+
+    billing.workOnce(true);
+
+    assertThat(books()).isEqualTo("Running: 3 = 0 done, 0 dead, 0 discarded, 0 cancelled; 4 left");
+    assertThat(billing.text("select paused_by || ': ' || paused_why from koyomi.batch"))
+        .isEqualTo("ann: month end");
+    assertThat(billing.text("select koyomi.resume(1)::text")).isEqualTo("true");
+    assertThat(billing.text("select koyomi.resume(1)::text")).isEqualTo("false");
+    billing.workOnce(true);
+    assertThat(billing.count("select count(*) from invoice")).isEqualTo(4);
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"{mode: Unordered}", "{mode: Fifo}"})
+  void whatRunsIsGivenBackWhenTheBatchIsPaused(String order) throws Exception {
+    DATABASE.startClock();
+    billing =
+        Billing.with(
+            DATABASE,
+            100,
+            Billing.manifest("SELECT id, :billingDate, fee", "SELECT id, :billingDate, fee + length(pg_sleep(0.05)::text)")
+                .replace("job: {", "job: {order: " + order + ", ")
+                .replace("concurrency: 4", "concurrency: 1"));
+    billing.fire();
+    try (WorkerProcess worker = billing.worker(EndRule.Stopped).start()) {
+      await(() -> billing.count("select count(*) from invoice") > 0);
+      billing.text("select koyomi.pause(1, 'ann', 'why')::text");
+      await(
+          () ->
+              billing.count(
+                      "select (select count(*) from koyomi.slice where lease is not null) + (select"
+                          + " count(*) from koyomi.lane where lease is not null)")
+                  == 0);
+      long done = billing.count("select count(*) from invoice");
+      assertThat(done).isLessThan(100);
+      assertThat(billing.count("select position from koyomi.slice")).isEqualTo(done);
+      assertThat(worker.moving()).isTrue();
+      billing.text("select koyomi.resume(1)::text");
+      await(() -> billing.count("select count(*) from invoice") == 100);
+    }
+  }
+
+  // Clear and cancel ----------------------------------------------------------------------------
+
+  @Test
+  void clearsWhatWaitsAndLeavesWhatRuns() throws Exception {
+    fire(600);
+    LeasedSlice retried = lease();
+    fail(retried, 0, X, Duration.ofHours(1));
+    LeasedSlice running = lease();
+    giveBack(retried);
+    enqueue("1");
+
+    assertThat(ask("clear(1, null)")).isEqualTo(501);
+
+    assertThat(books()).isEqualTo("Running: 600 = 0 done, 0 dead, 0 discarded, 500 cancelled; 100 left");
+    for (int at = 0; at < 100; at++) {
+      assertThat(work(running, at)).isEqualTo(new Ending.Reached());
+    }
+    billing.text("select koyomi.finish(1)::text");
+    assertThat(books()).isEqualTo("Succeeded: 600 = 100 done, 0 dead, 0 discarded, 500 cancelled; 0 left");
+  }
+
+  @Test
+  void clearsOneRunAlone() throws Exception {
+    fire(3);
+    enqueue("1");
+
+    assertThat(ask("clear(1, 1)")).isEqualTo(3);
+
+    assertThat(books()).isEqualTo("Succeeded: 3 = 0 done, 0 dead, 0 discarded, 3 cancelled; 1 left");
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"waiting", "running", "retrying", "retry slice"})
+  void cancelsOneJobOfARun(String where) throws Exception {
+    fire(5);
+    LeasedSlice slice = lease();
+    work(slice, 0);
+    work(slice, 1);
+    switch (where) {
+      case "waiting" -> giveBack(slice);
+      case "retrying" -> fail(slice, 2, X, Duration.ofHours(1));
+      case "retry slice" -> {
+        fail(slice, 2, X, Duration.ofHours(1));
+        giveBack(slice);
+      }
+      default -> {}
+    }
+
+    assertThat(ask("cancel_jobs(1, 1, array['3'], null)")).isEqualTo(1);
+
+    assertThat(books()).isEqualTo("Running: 5 = 2 done, 0 dead, 0 discarded, 1 cancelled; 2 left");
+    if (where.equals("running")) {
+      assertThat(work(slice, 2)).as("it must not commit").isEqualTo(new Ending.Fenced());
+    }
+    giveBack(slice);
+    billing.drain();
+    assertThat(books()).isEqualTo("Succeeded: 5 = 4 done, 0 dead, 0 discarded, 1 cancelled; 0 left");
+    assertThat(billing.text("select string_agg(subscription_id::text, ' ' order by id) from invoice"))
+        .isEqualTo("1 2 4 5");
+  }
+
+  @ParameterizedTest
+  @CsvSource(
+      delimiter = '|',
+      quoteCharacter = '\0',
+      value = {
+        "inbox    | array['2'], null",
+        "inbox    | null, array[2]",
+        "inbox    | '{}', array[2]",
+        "first    | array['1'], null",
+        "all      | array['1', '2', '3'], '{}'",
+        "waiting  | null, array[2]",
+        "running  | null, array[2]",
+        "retrying | null, array[2]",
+        "retrying | array['2'], '{}'",
+      })
+  void cancelsJobsOfAnArrayByKeyOrNumber(String where, String which) throws Exception {
+    billing = Billing.with(DATABASE, 3);
+    billing.text(
+        """
+        select koyomi.enqueue_all('billing/invoices', (
+          select jsonb_agg(jsonb_build_object('key', g, 'payload', jsonb_build_object('subscriptionId', g, 'billingDate', '2026-11-01')))
+            from generate_series(1, 3) as g), unique_while => 'Unfinished')::text
+        """);
+    switch (where) {
+      case "waiting" -> giveBack(lease());
+      case "running" -> lease();
+      case "retrying" -> {
+        LeasedSlice slice = lease();
+        work(slice, 0);
+        fail(slice, 1, X, Duration.ofHours(1));
+      }
+      default -> {}
+    }
+    int jobs = where.equals("all") ? 3 : 1;
+
+    assertThat(ask("cancel_jobs(1, null, %s)".formatted(which))).isEqualTo(jobs);
+
+    assertThat(billing.count("select count(*) from koyomi.unique_job"))
+        .isEqualTo(where.equals("retrying") ? 1 : 3 - jobs);
+    billing.execute("update koyomi.worker set draining_at = now(), lost_at = now()");
+    billing.text("select koyomi.sweep()::text");
+    billing.workOnce(true);
+    assertThat(
+            billing.text(
+                "select coalesce(string_agg(subscription_id::text, ' ' order by subscription_id),"
+                    + " 'none') from invoice"))
+        .isEqualTo(
+            switch (where) {
+              case "all" -> "none";
+              case "first" -> "2 3";
+              default -> "1 3";
+            });
+    assertThat(billing.count("select count(*) from koyomi.unique_job")).isZero();
+  }
+
+  @Test
+  void cancelsNothingThatNobodyNamed() throws Exception {
+    fire(3);
+    enqueue("9");
+
+    assertThat(ask("cancel_jobs(1, null, '{}', '{}')")).isZero();
+    assertThat(ask("cancel_jobs(1, null, null, null)")).isZero();
+
+    assertThat(books()).isEqualTo("Running: 3 = 0 done, 0 dead, 0 discarded, 0 cancelled; 4 left");
+  }
+
+  // Dead jobs -----------------------------------------------------------------------------------
+
+  /** Of ten jobs 1 and 2 are dead of X, 3 of Y, and the others done. */
+  private void leaveThreeDead() throws Exception {
+    fire(10);
+    LeasedSlice slice = lease();
+    fail(slice, 0, X, null);
+    fail(slice, 1, X, null);
+    fail(slice, 2, Y, null);
+    giveBack(slice);
+    billing.drain();
+    assertThat(books())
+        .isEqualTo("PartiallyFailed: 10 = 7 done, 3 dead, 0 discarded, 0 cancelled; 0 left");
+  }
+
+  @ParameterizedTest
+  @CsvSource(
+      delimiter = '|',
+      value = {
+        "null, null                 | 3 | Succeeded: 10 = 10 done, 0 dead",
+        "array['1', '3'], null      | 2 | PartiallyFailed: 10 = 9 done, 1 dead",
+        "null, 'X'                  | 2 | PartiallyFailed: 10 = 9 done, 1 dead",
+        "array['1', '3'], 'X'       | 1 | PartiallyFailed: 10 = 8 done, 2 dead",
+        "array['4'], null           | 0 | PartiallyFailed: 10 = 7 done, 3 dead",
+      })
+  void retriesDeadJobsByKeyAndError(String which, int jobs, String books) throws Exception {
+    leaveThreeDead();
+
+    assertThat(ask("retry_dead(1, %s)".formatted(which))).isEqualTo(jobs);
+
+    billing.drain();
+    assertThat(books()).startsWith(books);
+    assertThat(billing.count("select count(distinct subscription_id) from invoice")).isEqualTo(7 + jobs);
+  }
+
+  @ParameterizedTest
+  @CsvSource(
+      delimiter = '|',
+      value = {
+        "null, null            | 3 | Succeeded: 10 = 7 done, 0 dead, 3 discarded",
+        "array['1', '3'], 'X'  | 1 | PartiallyFailed: 10 = 7 done, 2 dead, 1 discarded",
+      })
+  void discardsDeadJobsByKeyAndError(String which, int jobs, String books) throws Exception {
+    fire(10);
+    LeasedSlice slice = lease();
+    fail(slice, 0, X, null);
+    fail(slice, 1, X, null);
+    fail(slice, 2, Y, null);
+    giveBack(slice);
+
+    assertThat(ask("discard_dead(1, %s, 'ann', 'gone')".formatted(which))).isEqualTo(jobs);
+
+    billing.drain();
+    assertThat(books()).startsWith(books);
+    assertThat(
+            billing.text(
+                "select distinct discarded_by || ' ' || discard_reason from koyomi.dead where"
+                    + " discarded_at is not null"))
+        .isEqualTo("ann gone");
+    assertThat(ask("retry_dead(1, null, null)")).as("what is discarded stays so").isEqualTo(3 - jobs);
+  }
+
+  @Test
+  void refusesToRetryJobsOfACancelledRun() throws Exception {
+    fire(3);
+    LeasedSlice slice = lease();
+    fail(slice, 0, X, null);
+    billing.text("select koyomi.cancel_run(1, 'wrong')::text");
+
+    assertThatThrownBy(() -> ask("retry_dead(1, null, null)"))
+        .rootCause()
+        .hasMessageStartingWith("ERROR: run 1 was cancelled: its jobs cannot be retried");
+  }
+
+  @Test
+  void refusesToRetryWhileAnotherRunOfTheBatchIsOpen() throws Exception {
+    leaveThreeDead();
+    billing.trigger().fire(new Fired.SlotByPerson(Billing.SLOT.plus(Duration.ofDays(1))));
+
+    assertThatThrownBy(() -> ask("retry_dead(1, null, null)"))
+        .rootCause()
+        .hasMessageStartingWith(
+            "ERROR: another run of this batch is open: retry the jobs of run 1 when it is over");
+    assertThat(billing.count("select count(*) from koyomi.dead")).isEqualTo(3);
+  }
+
+  // A second selection ----------------------------------------------------------------------------
+
+  private void selectAgain(List<String> keys) throws Exception {
+    long selector = billing.join();
+    billing.text("select koyomi.select_again(1, %d, 99, 'r2', '1 minute')::text".formatted(selector));
+    billing.execute(
+        """
+        insert into koyomi.chunk (run_id, selector_token, size, keys, jobs)
+          select 1, 99, count(*), array_agg(k), jsonb_agg(jsonb_build_object('subscriptionId', k, 'billingDate', '2026-11-01'))
+            from unnest('{%s}'::text[]) as k where k not in (select key from koyomi.settled_keys(1)) having count(*) > 0
+        """
+            .formatted(String.join(",", keys)));
+    billing.text(
+        "select koyomi.dispatch(1, 99, (select coalesce(sum(size), 0) from koyomi.chunk where"
+            + " selector_token = 99), 0, true)::text");
+  }
+
+  @Test
+  void aSecondSelectionAddsToTheRun() throws Exception {
+    leaveThreeDead();
+    billing.execute("insert into subscription (id, fee) values (11, 11), (12, 12)");
+
+    selectAgain(List.of("4", "11", "12"));
+
+    assertThat(books()).isEqualTo("Running: 12 = 7 done, 3 dead, 0 discarded, 0 cancelled; 2 left");
+    assertThat(billing.text("select revision || ' ' || attempt from koyomi.run")).isEqualTo("r2 2");
+    billing.drain();
+    assertThat(books()).isEqualTo("PartiallyFailed: 12 = 9 done, 3 dead, 0 discarded, 0 cancelled; 0 left");
+  }
+
+  @Test
+  void aSecondSelectionThatFindsNothingLeavesTheRunAsItWas() throws Exception {
+    leaveThreeDead();
+
+    selectAgain(List.of("4"));
+    billing.text("select koyomi.sweep()::text");
+
+    assertThat(books()).isEqualTo("PartiallyFailed: 10 = 7 done, 3 dead, 0 discarded, 0 cancelled; 0 left");
+  }
+
+  @Test
+  void settledAreTheKeysThatSucceededOrAreStillQueued() throws Exception {
+    fire(8);
+    LeasedSlice slice = lease();
+    work(slice, 0);
+    fail(slice, 1, X, null);
+    fail(slice, 2, X, null);
+    fail(slice, 3, X, Duration.ofHours(1));
+    giveBack(slice);
+    ask("cancel_jobs(1, 1, array['5'], null)");
+    ask("discard_dead(1, array['3'], null, 'ann', 'gone')");
+
+    assertThat(billing.text("select string_agg(key, ' ' order by key) from koyomi.settled_keys(1)"))
+        .isEqualTo("1 4 6 7 8");
+
+    ask("retry_dead(1, array['2'], null)");
+    assertThat(billing.text("select string_agg(key, ' ' order by key) from koyomi.settled_keys(1)"))
+        .isEqualTo("1 2 4 6 7 8");
+  }
+
+  // Dry run -------------------------------------------------------------------------------------
+
+  @ParameterizedTest
+  @ValueSource(
+      strings = {
+        "pause(1, 'ann', 'why')",
+        "resume(1)",
+        "clear(1, null)",
+        "cancel_jobs(1, null, array['4', '5', '9'], null)",
+        "cancel_run(1, 'wrong')",
+        "retry_dead(1, null, null)",
+        "discard_dead(1, null, null, 'ann', 'gone')",
+        "resume_lanes(1, null)",
+        "select_again(1, 1, 99, 'r2', '1 minute')",
+      })
+  void rolledBackLeavesEverythingAsItWas(String verb) throws Exception {
+    fire(8);
+    LeasedSlice slice = lease();
+    work(slice, 0);
+    fail(slice, 1, X, null);
+    fail(slice, 2, X, Duration.ofHours(1));
+    enqueue("9");
+    String before = everything();
+
+    connected(
+        connection -> {
+          connection.setAutoCommit(false);
+          connection.createStatement().execute("select koyomi." + verb);
+          connection.rollback();
+          connection.setAutoCommit(true);
+          return 0;
+        });
+
+    assertThat(everything()).isEqualTo(before);
+    assertThat(work(slice, 3)).as("what ran goes on").isEqualTo(new Ending.Reached());
+  }
+
+  private String everything() {
+    StringBuilder all = new StringBuilder();
+    for (String table :
+        billing
+            .text(
+                "select string_agg(tablename, ' ' order by tablename) from pg_tables where"
+                    + " schemaname = 'koyomi'")
+            .split(" ")) {
+      all.append(table)
+          .append(": ")
+          .append(
+              billing.text(
+                  "select coalesce(string_agg(t::text, ' ' order by t::text), '') from koyomi.%s as t"
+                      .formatted(table)))
+          .append('\n');
+    }
+    return all.toString();
+  }
+}
