@@ -2,6 +2,7 @@ package dev.koyomi.runner.history;
 
 import java.sql.ResultSet;
 import java.sql.SQLException;
+import java.time.Duration;
 import java.time.Instant;
 import java.time.LocalDate;
 import java.time.OffsetDateTime;
@@ -92,6 +93,73 @@ public final class History {
                             row.getString("paused_by"),
                             row.getString("paused_why")))
                 .findOne());
+  }
+
+  /** What decides whether a registered batch works. */
+  public Situation situation(String batch) {
+    return jdbi.withHandle(
+        handle ->
+            handle
+                .createQuery(
+                    """
+                    select koyomi.now() as now, b.suspended, b.max_concurrent, b.rate_jobs,
+                           extract(epoch from b.rate_per) as rate_seconds,
+                           (select count(*) from koyomi.worker w
+                              where w.batch_id = b.id and w.kind = 'Worker' and w.stopped_at is null and w.lost_at is null
+                                and w.draining_at is null) as workers,
+                           (select count(*) from koyomi.worker w
+                              where w.batch_id = b.id and w.kind = 'Worker' and w.stopped_at is null and w.lost_at is null
+                                and w.draining_at is not null) as draining,
+                           (select count(*) from koyomi.slice s where s.batch_id = b.id and s.lease is not null) as leases,
+                           (select count(*) from koyomi.slice s where s.batch_id = b.id and s.suspect > 0) as alone,
+                           (select coalesce(sum(u.jobs), 0) from koyomi.rate r cross join lateral unnest(r.spent) with ordinality as u(jobs, n)
+                              where r.batch_id = b.id
+                                and r.bucket - 11 + u.n > floor(extract(epoch from koyomi.now()) / (extract(epoch from b.rate_per) / 10)) - 11) as rate_spent,
+                           extract(epoch from koyomi.next_due_in(b.id)) as next_due_seconds,
+                           (select min(at) from (
+                              select min(f.retry_at) as at from koyomi.failure f join koyomi.run r on r.id = f.run_id
+                                where r.batch_id = b.id and r.state in ('Selecting', 'Running') and not f.cut
+                              union all
+                              select min(s.due_at) from koyomi.slice s
+                                where s.batch_id = b.id and s.lease is null and s.lane is null and s.attempt > 1
+                              union all
+                              select min(l.due_at) from koyomi.lane l
+                                where l.batch_id = b.id and l.lease is null and l.stopped_at is null and l.due_at > koyomi.now()) as retries) as retry_at,
+                           selecting.id as selecting_run, selecting.selecting_since, selecting.pod
+                      from koyomi.batch b
+                      left join lateral (
+                        select r.id, r.selecting_since, w.pod from koyomi.run r
+                          left join koyomi.worker w on w.id = r.selector_id and w.stopped_at is null and w.lost_at is null
+                          where r.batch_id = b.id and r.state = 'Selecting' order by r.id desc limit 1) as selecting on true
+                      where b.name = :batch
+                    """)
+                .bind("batch", batch)
+                .map((row, _) -> situation(row))
+                .one());
+  }
+
+  private static Situation situation(ResultSet row) throws SQLException {
+    return new Situation(
+        instant(row, "now"),
+        row.getBoolean("suspended"),
+        row.getInt("workers"),
+        row.getInt("draining"),
+        row.getInt("leases"),
+        row.getObject("max_concurrent", Integer.class),
+        row.getObject("rate_jobs", Integer.class),
+        secondsIfAny(row, "rate_seconds"),
+        row.getLong("rate_spent"),
+        secondsIfAny(row, "next_due_seconds"),
+        instantIfAny(row, "retry_at"),
+        row.getInt("alone"),
+        row.getObject("selecting_run", Long.class),
+        instantIfAny(row, "selecting_since"),
+        row.getString("pod"));
+  }
+
+  private static @Nullable Duration secondsIfAny(ResultSet row, String column) throws SQLException {
+    double seconds = row.getDouble(column);
+    return row.wasNull() ? null : Duration.ofMillis((long) Math.ceil(seconds * 1000));
   }
 
   /** Lanes of the batch that a dead job holds, in their order. */

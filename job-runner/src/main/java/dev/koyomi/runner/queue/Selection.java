@@ -386,16 +386,59 @@ public final class Selection {
 
   /**
    * Makes the jobs of the selection visible and sets the run Running; ends it when there are none.
+   * Jobs of the run that need attention and were selected again are set aside: retried later, they
+   * would be done a second time.
    */
   public void dispatch(Connection connection, Counts counts, boolean failWhenEmpty)
       throws SQLException {
+    connection.setAutoCommit(false);
+    boolean committed = false;
+    try {
+      discardSelectedAgain(connection);
+      try (PreparedStatement statement =
+          connection.prepareStatement("select koyomi.dispatch(?, ?, ?, ?, ?)")) {
+        statement.setLong(1, run);
+        statement.setLong(2, token);
+        statement.setLong(3, counts.selected);
+        statement.setLong(4, counts.duplicates);
+        statement.setBoolean(5, failWhenEmpty);
+        statement.execute();
+      }
+      connection.commit();
+      committed = true;
+    } finally {
+      if (!committed) {
+        connection.rollback();
+      }
+      connection.setAutoCommit(true);
+    }
+  }
+
+  private void discardSelectedAgain(Connection connection) throws SQLException {
     try (PreparedStatement statement =
-        connection.prepareStatement("select koyomi.dispatch(?, ?, ?, ?, ?)")) {
+        connection.prepareStatement(
+            "select exists (select from koyomi.dead where run_id = ? and discarded_at is null)")) {
       statement.setLong(1, run);
-      statement.setLong(2, token);
-      statement.setLong(3, counts.selected);
-      statement.setLong(4, counts.duplicates);
-      statement.setBoolean(5, failWhenEmpty);
+      try (ResultSet row = statement.executeQuery()) {
+        row.next();
+        if (!row.getBoolean(1)) {
+          return;
+        }
+      }
+    }
+    try (PreparedStatement statement =
+        connection.prepareStatement(
+            """
+            select koyomi.discard_dead(?, again.keys, null, 'koyomi', 'selected again')
+              from (select array_agg(distinct d.key) as keys from koyomi.dead d
+                      where d.run_id = ? and d.discarded_at is null
+                        and d.key in (select unnest(c.keys) from koyomi.chunk c where c.run_id = ? and c.selector_token = ?)) as again
+              where again.keys is not null
+            """)) {
+      statement.setLong(1, run);
+      statement.setLong(2, run);
+      statement.setLong(3, run);
+      statement.setLong(4, token);
       statement.execute();
     }
   }

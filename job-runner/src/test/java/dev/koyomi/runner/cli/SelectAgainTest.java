@@ -47,6 +47,9 @@ class SelectAgainTest {
                 "select string_agg(subscription_id::text, ' ' order by subscription_id) from"
                     + " invoice"))
         .isEqualTo("1 2 3 4 5 6");
+    // What was selected again must not be retried beside it.
+    assertThat(type("failed", "retry", "invoices").out()).isEqualTo("No job needs attention.\n");
+    assertThat(billing.run()).isEqualTo("Succeeded 8/6/0/0");
   }
 
   @Test
