@@ -5,7 +5,6 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.koyomi.runner.testing.Billing;
 import dev.koyomi.runner.testing.Rival;
-import dev.koyomi.runner.testing.TestClock;
 import dev.koyomi.runner.testing.TestDatabase;
 import dev.koyomi.runner.trigger.Fired;
 import dev.koyomi.runner.unit.Ending;
@@ -34,11 +33,10 @@ final class PeopleDbTest {
   private static final JobFailure Y = new JobFailure("Y", "broken", JobFailure.Kind.Dead);
 
   private Billing billing;
-  private TestClock clock;
 
   @BeforeEach
   void stopTheClock() {
-    clock = DATABASE.stopClock();
+    DATABASE.stopClock();
   }
 
   private void fire(int jobs) throws Exception {
@@ -471,7 +469,7 @@ final class PeopleDbTest {
             .text(
                 "select string_agg(tablename, ' ' order by tablename) from pg_tables where"
                     + " schemaname = 'koyomi'")
-            .split(" ")) {
+            .split(" ", -1)) {
       all.append(table)
           .append(": ")
           .append(
