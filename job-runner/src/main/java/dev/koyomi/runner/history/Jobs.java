@@ -149,7 +149,11 @@ public final class Jobs {
               + " ('Cancelled', 'Expired') and w.chunk_id is not null";
       case Skipped ->
           ALL_CHUNKS + " and exists (select from koyomi.skipped k where k.chunk_id = a.id)";
-      case Done -> ALL_CHUNKS;
+      case Done ->
+          """
+          select w.chunk_id as id from koyomi.work w where w.run_id = r.id and w.kind = 'Done'
+          union select s.chunk_id from koyomi.slice s where s.run_id = r.id and s.position > s.started\
+          """;
     };
   }
 

@@ -7,7 +7,6 @@ import java.sql.PreparedStatement;
 import java.sql.ResultSet;
 import java.sql.ResultSetMetaData;
 import java.sql.SQLException;
-import java.sql.Types;
 import java.time.Duration;
 import java.time.LocalDate;
 import java.util.ArrayList;
@@ -172,7 +171,8 @@ public final class Selection {
     boolean committed = false;
     try {
       limitTime(connection, Objects.requireNonNull(plan.trigger()).timeout());
-      Counts counts = written(connection, plan, writing, rest ? run : null);
+      Written anew = written(connection, plan, writing);
+      Counts counts = rest ? withoutSettled(connection, anew, run) : anew.counts;
       hold(connection);
       connection.commit();
       committed = true;
@@ -186,38 +186,43 @@ public final class Selection {
   }
 
   /**
-   * @param settledOf leave out the targets of this run that are settled; null: none
+   * Chunks that may be dispatched.
+   *
+   * @param insert writes them anew
    */
-  private Counts written(
-      Connection connection, Plan plan, Writing writing, @Nullable Long settledOf)
+  private record Written(Counts counts, ChunkInsert insert) {}
+
+  private Written written(Connection connection, Plan plan, Writing writing)
       throws SQLException, Refused {
     int maxJobs = Objects.requireNonNull(plan.trigger()).maxJobs();
-    Payload payload = writing.write();
-    Written written = written(connection);
-    if (written.jobs > maxJobs) {
+    ChunkInsert insert = new ChunkInsert(writing.write(), plan.job().order().lanes());
+    Raw raw = raw(connection);
+    if (raw.jobs > maxJobs) {
       throw new Refused(
           "TooManyJobs",
           "the trigger selected more than spec.trigger.maxJobs = %d targets and nothing was enqueued; narrow the query or raise the limit"
               .formatted(maxJobs));
     }
-    boolean distinct = written.rising || distinct(connection);
-    if (written.largest > plan.job().maxPayload()) {
+    boolean distinct = raw.rising || distinct(connection);
+    if (raw.largest > plan.job().maxPayload()) {
       refuseOversized(connection, plan.job().maxPayload());
     }
-    boolean cutWell = written.largest <= 2L * ChunkInsert.BYTES;
-    boolean lanesMissing = plan.job().order().ordered() && !written.inLanes;
-    ChunkInsert anew = new ChunkInsert(payload, plan.job().order().lanes());
-    long kept = written.jobs;
+    boolean cutWell = raw.largest <= 2L * ChunkInsert.BYTES;
+    boolean lanesMissing = plan.job().order().ordered() && !raw.inLanes;
+    long kept = raw.jobs;
     if (!distinct || !cutWell || lanesMissing) {
-      anew.ofChunks(connection, run, token, null);
-      kept = written(connection).jobs;
+      insert.ofChunks(connection, run, token, null);
+      kept = raw(connection).jobs;
     }
-    long unsettled = kept;
-    if (settledOf != null) {
-      anew.ofChunks(connection, run, token, settledOf);
-      unsettled = written(connection).jobs;
-    }
-    return new Counts(unsettled, written.jobs - kept, kept - unsettled);
+    return new Written(new Counts(kept, raw.jobs - kept, 0), insert);
+  }
+
+  /** Leaves out what the run has done or still has. */
+  private Counts withoutSettled(Connection connection, Written written, long of)
+      throws SQLException {
+    written.insert.ofChunks(connection, run, token, of);
+    long unsettled = raw(connection).jobs;
+    return new Counts(unsettled, written.counts.duplicates, written.counts.selected - unsettled);
   }
 
   private static Payload described(
@@ -274,22 +279,23 @@ public final class Selection {
           source == null
               ? () -> self.ofQuery(connection, plan, trigger, parameters)
               : () -> self.ofOther(connection, source, plan, trigger, parameters);
-      Counts counts = self.written(connection, plan, writing, null);
+      Written anew = self.written(connection, plan, writing);
       if (again == null) {
         return new Rehearsal(
-            counts.selected, counts.duplicates, 0, 0, self.sample(connection, null));
+            anew.counts.selected, anew.counts.duplicates, 0, 0, self.sample(connection));
       }
       // Last of all, for what waits cannot be worked from here on until the rollback.
       long cleared = again.how == Reselection.Refresh ? clear(connection, again.run) : 0;
       selectAgain(connection, again.run);
-      long settled = self.settled(connection, again.run);
-      boolean rest = again.how.leavesOutSettled();
+      Counts counts =
+          again.how.leavesOutSettled()
+              ? self.withoutSettled(connection, anew, again.run)
+              : new Counts(
+                  anew.counts.selected,
+                  anew.counts.duplicates,
+                  self.settled(connection, again.run));
       return new Rehearsal(
-          rest ? counts.selected - settled : counts.selected,
-          counts.duplicates,
-          settled,
-          cleared,
-          self.sample(connection, rest ? again.run : null));
+          counts.selected, counts.duplicates, counts.settled, cleared, self.sample(connection));
     } finally {
       connection.rollback();
       connection.setAutoCommit(true);
@@ -362,18 +368,18 @@ public final class Selection {
     }
   }
 
-  private List<String> sample(Connection connection, @Nullable Long settledOf) throws SQLException {
+  private List<String> sample(Connection connection) throws SQLException {
     try (PreparedStatement statement =
         connection.prepareStatement(
             """
-            select k.key from koyomi.chunk c cross join unnest(c.keys) with ordinality as k(key, n)
-              where c.run_id = ? and c.selector_token = ?
-                and not exists (select from koyomi.settled_keys(?) as settled where settled.key = k.key)
+            select k.key
+              from (select c.id, c.keys from koyomi.chunk c
+                      where c.run_id = ? and c.selector_token = ? order by c.id limit 5) as c
+              cross join unnest(c.keys) with ordinality as k(key, n)
               order by c.id, k.n limit 5
             """)) {
       statement.setLong(1, run);
       statement.setLong(2, token);
-      statement.setObject(3, settledOf, Types.BIGINT);
       List<String> keys = new ArrayList<>();
       try (ResultSet row = statement.executeQuery()) {
         while (row.next()) {
@@ -489,9 +495,9 @@ public final class Selection {
    * @param rising each key is greater than the one before: none comes twice, none is null
    * @param largest bytes of the largest chunk
    */
-  private record Written(long jobs, boolean rising, boolean inLanes, long largest) {}
+  private record Raw(long jobs, boolean rising, boolean inLanes, long largest) {}
 
-  private Written written(Connection connection) throws SQLException {
+  private Raw raw(Connection connection) throws SQLException {
     try (PreparedStatement statement =
         connection.prepareStatement(
             """
@@ -503,7 +509,7 @@ public final class Selection {
       statement.setLong(2, token);
       try (ResultSet row = statement.executeQuery()) {
         row.next();
-        return new Written(row.getLong(1), row.getBoolean(2), row.getBoolean(3), row.getLong(4));
+        return new Raw(row.getLong(1), row.getBoolean(2), row.getBoolean(3), row.getLong(4));
       }
     }
   }
