@@ -57,8 +57,7 @@ create function koyomi.permit(p_batch int, p_wanted int, out permitted int, out 
 declare
   v_batch koyomi.batch;
   v_rate koyomi.rate;
-  v_seconds double precision;
-  v_now double precision;
+  v_width bigint;  -- of a bucket, in microseconds
   v_bucket bigint;
   v_spent int[];
 begin
@@ -66,14 +65,13 @@ begin
   insert into koyomi.rate (batch_id, bucket, spent) values (p_batch, 0, array_fill(0, array[11])) on conflict do nothing;
   select * into v_rate from koyomi.rate where batch_id = p_batch for update;
   -- Asked after the lock: who waited for it must not look at an earlier time.
-  v_now := extract(epoch from koyomi.clock());
-  v_seconds := extract(epoch from v_batch.rate_per) / 10;
-  v_bucket := greatest(floor(v_now / v_seconds), v_rate.bucket);
+  v_width := extract(epoch from v_batch.rate_per) * 100000;
+  v_bucket := greatest((extract(epoch from koyomi.clock()) * 1000000)::bigint / v_width, v_rate.bucket);
   -- Any period of the rate lies within eleven buckets. A permit ends with its bucket, so that no eleven hold more than the rate.
   v_spent := array(select coalesce(v_rate.spent[11 - back + least(v_bucket - v_rate.bucket, 11)::int], 0)
                    from generate_series(10, 0, -1) as back);
   permitted := least(p_wanted, v_batch.rate_jobs - (select sum(s) from unnest(v_spent) as s));
-  permitted_until := to_timestamp((v_bucket + 1) * v_seconds);
+  permitted_until := timestamptz 'epoch' + (v_bucket + 1) * v_width * interval '1 microsecond';
   if permitted > 0 then
     v_spent[11] := v_spent[11] + permitted;
     update koyomi.rate set bucket = v_bucket, spent = v_spent where batch_id = p_batch;
