@@ -19,6 +19,7 @@ import java.time.OffsetDateTime;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.locks.LockSupport;
+import org.jspecify.annotations.NullUnmarked;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.RegisterExtension;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -26,6 +27,7 @@ import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /** How many jobs of a batch run at a time and begin in a time, over all processes. */
+@NullUnmarked
 final class LimitDbTest {
   @RegisterExtension static final TestDatabase DATABASE = new TestDatabase();
 
@@ -42,23 +44,26 @@ final class LimitDbTest {
   }
 
   private LeaseAnswer ask(long worker) throws SQLException {
-    Slices.Ask ask =
-        new Slices.Ask(worker, new SecureRandom().nextLong(), false, true, null, true);
+    Slices.Ask ask = new Slices.Ask(worker, new SecureRandom().nextLong(), false, true, null, true);
     return connected(connection -> billing.slices().lease(connection, ask));
   }
 
   private void awaitJobs(long jobs) {
     long deadline = System.nanoTime() + Duration.ofSeconds(20).toNanos();
     while (billing.count("select count(*) from effect") < jobs) {
-      assertThat(System.nanoTime()).as(billing.text("select count(*) || ' jobs ' || coalesce((select spent::text from koyomi.rate), '') from effect")).isLessThan(deadline);
+      assertThat(System.nanoTime())
+          .as(
+              billing.text(
+                  "select count(*) || ' jobs ' || coalesce((select spent::text from koyomi.rate),"
+                      + " '') from effect"))
+          .isLessThan(deadline);
       LockSupport.parkNanos(10_000_000);
     }
   }
 
   private void makeEffect() {
     billing.execute("drop table if exists effect");
-    billing.execute(
-        "create table effect (began timestamptz, ended timestamptz, subscription int)");
+    billing.execute("create table effect (began timestamptz, ended timestamptz, subscription int)");
   }
 
   // Concurrency ---------------------------------------------------------------------------------
@@ -149,8 +154,9 @@ final class LimitDbTest {
             DATABASE,
             4000,
             limited(
-                "{rate: %d/s}".formatted(rate),
-                "INSERT INTO effect SELECT clock_timestamp(), clock_timestamp(), :subscriptionId::int WHERE :billingDate::date IS NOT NULL")
+                    "{rate: %d/s}".formatted(rate),
+                    "INSERT INTO effect SELECT clock_timestamp(), clock_timestamp(),"
+                        + " :subscriptionId::int WHERE :billingDate::date IS NOT NULL")
                 .replace("concurrency: 4", "concurrency: 2"));
     makeEffect();
     billing.fire();
@@ -176,8 +182,8 @@ final class LimitDbTest {
 
     assertThat(
             billing.count(
-                "select max(jobs) from (select count(*) over (order by began range between"
-                    + " current row and interval '0.999999 s' following) as jobs from effect) as t"))
+                "select max(jobs) from (select count(*) over (order by began range between current"
+                    + " row and interval '0.999999 s' following) as jobs from effect) as t"))
         .isLessThanOrEqualTo(rate);
     assertThat(
             billing.count(
@@ -201,7 +207,9 @@ final class LimitDbTest {
     assertThat(permit(60)).isEqualTo("40 00.200 -");
     assertThat(permit(60)).isEqualTo("0 00.200 0.100");
     clock.advance(Duration.ofMillis(950));
-    assertThat(permit(60)).as("the first sixty might have begun less than a second ago").isEqualTo("0 01.100 0.050");
+    assertThat(permit(60))
+        .as("the first sixty might have begun less than a second ago")
+        .isEqualTo("0 01.100 0.050");
     clock.advance(Duration.ofMillis(50));
     assertThat(permit(100)).isEqualTo("60 01.200 -");
     clock.advance(Duration.ofMillis(100));
@@ -228,9 +236,11 @@ final class LimitDbTest {
     Permit permit = slice.permit().orElseThrow();
     assertThat(permit.jobs()).isEqualTo(5);
 
-    assertThat(run(compiled, slice, 0, permit.until())).isEqualTo(new Stride(2, new Ending.Reached()));
+    assertThat(run(compiled, slice, 0, permit.until()))
+        .isEqualTo(new Stride(2, new Ending.Reached()));
     clock.advance(Duration.ofMillis(200));
-    assertThat(run(compiled, slice, 2, permit.until())).isEqualTo(new Stride(2, new Ending.Reached()));
+    assertThat(run(compiled, slice, 2, permit.until()))
+        .isEqualTo(new Stride(2, new Ending.Reached()));
 
     assertThat(billing.count("select count(*) from invoice")).isEqualTo(2);
     assertThat(billing.count("select count(*) from koyomi.failure")).isZero();

@@ -130,7 +130,9 @@ final class PeopleDbTest {
         Billing.with(
             DATABASE,
             100,
-            Billing.manifest("SELECT id, :billingDate, fee", "SELECT id, :billingDate, fee + length(pg_sleep(0.05)::text)")
+            Billing.manifest(
+                    "SELECT id, :billingDate, fee",
+                    "SELECT id, :billingDate, fee + length(pg_sleep(0.05)::text)")
                 .replace("job: {", "job: {order: " + order + ", ")
                 .replace("concurrency: 4", "concurrency: 1"));
     billing.fire();
@@ -165,12 +167,14 @@ final class PeopleDbTest {
 
     assertThat(ask("clear(1, null)")).isEqualTo(501);
 
-    assertThat(books()).isEqualTo("Running: 600 = 0 done, 0 dead, 0 discarded, 500 cancelled; 100 left");
+    assertThat(books())
+        .isEqualTo("Running: 600 = 0 done, 0 dead, 0 discarded, 500 cancelled; 100 left");
     for (int at = 0; at < 100; at++) {
       assertThat(work(running, at)).isEqualTo(new Ending.Reached());
     }
     billing.text("select koyomi.finish(1)::text");
-    assertThat(books()).isEqualTo("Succeeded: 600 = 100 done, 0 dead, 0 discarded, 500 cancelled; 0 left");
+    assertThat(books())
+        .isEqualTo("Succeeded: 600 = 100 done, 0 dead, 0 discarded, 500 cancelled; 0 left");
   }
 
   @Test
@@ -180,7 +184,8 @@ final class PeopleDbTest {
 
     assertThat(ask("clear(1, 1)")).isEqualTo(3);
 
-    assertThat(books()).isEqualTo("Succeeded: 3 = 0 done, 0 dead, 0 discarded, 3 cancelled; 1 left");
+    assertThat(books())
+        .isEqualTo("Succeeded: 3 = 0 done, 0 dead, 0 discarded, 3 cancelled; 1 left");
   }
 
   @ParameterizedTest
@@ -208,8 +213,10 @@ final class PeopleDbTest {
     }
     giveBack(slice);
     billing.drain();
-    assertThat(books()).isEqualTo("Succeeded: 5 = 4 done, 0 dead, 0 discarded, 1 cancelled; 0 left");
-    assertThat(billing.text("select string_agg(subscription_id::text, ' ' order by id) from invoice"))
+    assertThat(books())
+        .isEqualTo("Succeeded: 5 = 4 done, 0 dead, 0 discarded, 1 cancelled; 0 left");
+    assertThat(
+            billing.text("select string_agg(subscription_id::text, ' ' order by id) from invoice"))
         .isEqualTo("1 2 4 5");
   }
 
@@ -311,7 +318,8 @@ final class PeopleDbTest {
 
     billing.drain();
     assertThat(books()).startsWith(books);
-    assertThat(billing.count("select count(distinct subscription_id) from invoice")).isEqualTo(7 + jobs);
+    assertThat(billing.count("select count(distinct subscription_id) from invoice"))
+        .isEqualTo(7 + jobs);
   }
 
   @ParameterizedTest
@@ -338,7 +346,9 @@ final class PeopleDbTest {
                 "select distinct discarded_by || ' ' || discard_reason from koyomi.dead where"
                     + " discarded_at is not null"))
         .isEqualTo("ann gone");
-    assertThat(ask("retry_dead(1, null, null)")).as("what is discarded stays so").isEqualTo(3 - jobs);
+    assertThat(ask("retry_dead(1, null, null)"))
+        .as("what is discarded stays so")
+        .isEqualTo(3 - jobs);
   }
 
   @Test
@@ -369,7 +379,8 @@ final class PeopleDbTest {
 
   private void selectAgain(List<String> keys) throws Exception {
     long selector = billing.join();
-    billing.text("select koyomi.select_again(1, %d, 99, 'r2', '1 minute')::text".formatted(selector));
+    billing.text(
+        "select koyomi.select_again(1, %d, 99, 'r2', '1 minute')::text".formatted(selector));
     billing.execute(
         """
         insert into koyomi.chunk (run_id, selector_token, size, keys, jobs)
@@ -392,7 +403,8 @@ final class PeopleDbTest {
     assertThat(books()).isEqualTo("Running: 12 = 7 done, 3 dead, 0 discarded, 0 cancelled; 2 left");
     assertThat(billing.text("select revision || ' ' || attempt from koyomi.run")).isEqualTo("r2 2");
     billing.drain();
-    assertThat(books()).isEqualTo("PartiallyFailed: 12 = 9 done, 3 dead, 0 discarded, 0 cancelled; 0 left");
+    assertThat(books())
+        .isEqualTo("PartiallyFailed: 12 = 9 done, 3 dead, 0 discarded, 0 cancelled; 0 left");
   }
 
   @Test
@@ -402,7 +414,8 @@ final class PeopleDbTest {
     selectAgain(List.of("4"));
     billing.text("select koyomi.sweep()::text");
 
-    assertThat(books()).isEqualTo("PartiallyFailed: 10 = 7 done, 3 dead, 0 discarded, 0 cancelled; 0 left");
+    assertThat(books())
+        .isEqualTo("PartiallyFailed: 10 = 7 done, 3 dead, 0 discarded, 0 cancelled; 0 left");
   }
 
   @Test
