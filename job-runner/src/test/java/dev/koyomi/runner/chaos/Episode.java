@@ -222,6 +222,9 @@ final class Episode implements AutoCloseable {
         one(
             "select pid from pg_stat_activity where application_name like 'koyomi chaos/work%'"
                 + " limit 1");
+    if (pid == 0) {
+      return false; // and not a signal to 0, which is everybody of this process group
+    }
     new ProcessBuilder("kill", "-9", Long.toString(pid)).start().waitFor();
     return true;
   }
