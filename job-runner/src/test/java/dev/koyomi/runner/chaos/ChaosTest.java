@@ -21,12 +21,15 @@ import org.junit.jupiter.api.Test;
  * everything that people may ask for. The effects have no unique key: a second one would be
  * counted.
  *
- * <p>{@code -Dkoyomi.chaos.seconds=} says how long, {@code -Dkoyomi.chaos.seed=} which.
+ * <p>{@code -Dkoyomi.chaos.seconds=} says how long, {@code -Dkoyomi.chaos.each=} how often each
+ * kind of fault must have hit at least (for that it goes on, up to three times as long), {@code
+ * -Dkoyomi.chaos.seed=} which: the number that an episode prints plays that episode first.
  */
 final class ChaosTest {
   private static final Path FOLDER = Path.of("target", "chaos").toAbsolutePath();
   private static final Duration TIME =
       Duration.ofSeconds(Integer.getInteger("koyomi.chaos.seconds", 20));
+  private static final int EACH = Integer.getInteger("koyomi.chaos.each", 0);
   private static final Duration EPISODE = Duration.ofSeconds(12);
   private static final long SEED =
       Long.getLong("koyomi.chaos.seed", ThreadLocalRandom.current().nextInt(1_000_000));
@@ -36,18 +39,27 @@ final class ChaosTest {
     System.out.println("chaos: -Dkoyomi.chaos.seed=" + SEED);
     Histogram histogram = new Histogram();
     Files.createDirectories(FOLDER);
+    long begin = System.nanoTime();
+    int episodes = 0;
     try (LocalPostgres postgres =
         LocalPostgres.start(
             FOLDER.resolve("koyomi"),
             new LocalPostgres.Options(
                 true, true, Map.of("fsync", "off", "log_statement", "none")))) {
-      long end = System.nanoTime() + TIME.toNanos();
-      for (int number = 0; number == 0 || System.nanoTime() < end; number++) {
-        play(postgres, number, histogram);
+      while (episodes == 0 || goesOn(Duration.ofNanos(System.nanoTime() - begin), histogram)) {
+        play(postgres, episodes++, histogram);
       }
     }
-    System.out.print("chaos: faults that hit work in somebody's hands\n" + histogram.text());
+    System.out.printf(
+        "chaos: %d episodes in %d s, no violation; faults that hit work in somebody's hands:%n%s",
+        episodes, Duration.ofNanos(System.nanoTime() - begin).toSeconds(), histogram.text());
     assertThat(histogram.total()).isPositive();
+    assertThat(histogram.least()).as("hits of the rarest fault").isGreaterThanOrEqualTo(EACH);
+  }
+
+  private static boolean goesOn(Duration since, Histogram histogram) {
+    return since.compareTo(TIME) < 0
+        || (histogram.least() < EACH && since.compareTo(TIME.multipliedBy(3)) < 0);
   }
 
   /**
@@ -84,7 +96,15 @@ final class ChaosTest {
       int port = Integer.parseInt(url.replaceAll(".*:([0-9]+)/.*", "$1"));
       Crowd crowd =
           new Crowd(postgres.address(), port, manifest, FOLDER.resolve("workers.log"), random);
-      try (Episode episode = new Episode(database, crowd, manifest, workload, histogram, random)) {
+      try (Episode episode =
+          new Episode(
+              database,
+              crowd,
+              manifest,
+              postgres.folder().resolve("data/koyomi.log"),
+              workload,
+              histogram,
+              random)) {
         List<String> broken = episode.play(EPISODE);
         assertThat(broken)
             .as("episode %d (seed %d): %s", number, SEED + number, workload)

@@ -1,5 +1,6 @@
 package dev.koyomi.runner.chaos;
 
+import java.util.Arrays;
 import java.util.EnumMap;
 import java.util.Map;
 
@@ -15,15 +16,30 @@ final class Histogram {
     return hits.getOrDefault(fault, 0L);
   }
 
-  synchronized long total() {
-    return hits.values().stream().mapToLong(Long::longValue).sum();
+  /** Of the kind that was hit least. */
+  long least() {
+    return Arrays.stream(Fault.values()).mapToLong(this::of).min().orElseThrow();
   }
 
-  synchronized String text() {
+  long total() {
+    return Arrays.stream(Fault.values()).mapToLong(this::of).sum();
+  }
+
+  private long atCommit() {
+    return Arrays.stream(Fault.values()).filter(Fault::atCommit).mapToLong(this::of).sum();
+  }
+
+  String text() {
     StringBuilder text = new StringBuilder();
     for (Fault fault : Fault.values()) {
-      text.append("  %-32s %6d%n".formatted(fault.words(), of(fault)));
+      line(text, fault.words(), of(fault));
     }
-    return text.append("  %-32s %6d%n".formatted("all", total())).toString();
+    line(text, "between advance and COMMIT", atCommit());
+    line(text, "all", total());
+    return text.toString();
+  }
+
+  private static void line(StringBuilder text, String words, long hits) {
+    text.append("  %-42s %6d%n".formatted(words, hits));
   }
 }

@@ -4,7 +4,10 @@ import java.sql.SQLException;
 import java.util.Random;
 import org.jdbi.v3.core.Jdbi;
 
-/** The tables of the batch, its Unit, and the places where that breaks by itself. */
+/**
+ * The tables of the batch, its Unit, and the places where that breaks by itself. Each such break is
+ * a line of the server's log, which neither a rollback nor a crash takes back.
+ */
 final class Scene {
   private final Jdbi jdbi;
 
@@ -35,8 +38,6 @@ final class Scene {
   private static final String SQL =
       """
       drop table if exists effect, target, failpoint cascade;
-      drop sequence if exists hit_collision, hit_lost, hit_failed, hit_split;
-      create sequence hit_collision; create sequence hit_lost; create sequence hit_failed; create sequence hit_split;
       create table target (n int primary key, poison boolean not null);
       create table failpoint (collision float not null, lost float not null, failed float not null, sleeping float not null, selecting float not null);
       create table effect (id bigint generated always as identity, n int not null, day date not null, lane int, before int);
@@ -54,7 +55,7 @@ final class Scene {
         v_lane int := case when v_lanes > 0 then koyomi.lane_of(p_n::text, v_lanes) end;
       begin
         if random() < (select collision from failpoint) then
-          perform nextval('hit_collision');
+          raise log 'hit: COLLISION';
           raise exception 'in the way' using errcode = (array['40001', '40P01', '55P03'])[1 + floor(random() * 3)::int];
         end if;
         perform pg_sleep(0.001);
@@ -73,13 +74,14 @@ final class Scene {
       begin
         select * into v_point from failpoint;
         if v_random < v_point.lost then
-          perform nextval('hit_lost');
+          raise log 'hit: LOST_AT_COMMIT';
           perform pg_terminate_backend(pg_backend_pid());
           perform pg_sleep(1);
         elsif v_random < v_point.lost + v_point.failed then
-          perform nextval('hit_failed');
+          raise log 'hit: FAILED_AT_COMMIT';
           raise exception 'at the very end' using errcode = '40001';
         elsif v_random < v_point.lost + v_point.failed + v_point.sleeping then
+          perform set_config('application_name', current_setting('application_name') || ' committing', true);
           perform pg_sleep(0.3);
         end if;
         return null;
@@ -88,7 +90,7 @@ final class Scene {
 
       create or replace function count_split() returns trigger language plpgsql as $$
       begin
-        if current_query() like '%koyomi.split%' then perform nextval('hit_split'); end if;
+        if current_query() like '%koyomi.split%' then raise log 'hit: SPLIT'; end if;
         return null;
       end $$;
       create or replace trigger count_split after insert on koyomi.slice for each row execute function count_split();
