@@ -464,22 +464,31 @@ begin
 end $$;
 comment on function koyomi.split is 'Only for the owner of the lease: keeps one of so many pieces of the rest and gives back the others. Returns the new stop; null: the lease is lost.';
 
-create function koyomi.better_work(p_slice bigint) returns boolean
-  language sql stable as $$
-  select b.paused_at is not null
-      or exists (select from koyomi.slice o
-                 where o.batch_id = s.batch_id and o.lease is null and o.lane is null and o.suspect = 0 and o.due_at <= koyomi.now()
-                   and (o.priority < s.priority or o.priority = s.priority and o.due_at < s.due_at))
-      or exists (select from koyomi.inbox i
-                 where i.batch_id = s.batch_id and b.lanes = 0 and i.due_at <= koyomi.now()
-                   and (i.priority < s.priority or i.priority = s.priority and i.due_at < s.due_at))
-      or s.lane is not null
-         and exists (select from koyomi.lane l
-                     where l.batch_id = s.batch_id and l.lease is null and l.stopped_at is null and l.due_at <= koyomi.now())
-  from koyomi.slice s join koyomi.batch b on b.id = s.batch_id
-  where s.id = p_slice
-$$;
-comment on function koyomi.better_work is 'Whether the owner of this slice should give the rest back: the batch is paused, or something better or older waits.';
+create function koyomi.outlook(p_slice bigint, out better boolean, out hands int)
+  language plpgsql stable as $$
+declare
+  v_slice koyomi.slice;
+  v_batch koyomi.batch;
+begin
+  select * into v_slice from koyomi.slice where id = p_slice;
+  select * into v_batch from koyomi.batch where id = v_slice.batch_id;
+  better := v_batch.paused_at is not null
+    or exists (select from koyomi.slice o
+               where o.batch_id = v_batch.id and o.lease is null and o.lane is null and o.suspect = 0 and o.due_at <= koyomi.now()
+                 and (o.priority < v_slice.priority or o.priority = v_slice.priority and o.due_at < v_slice.due_at))
+    or exists (select from koyomi.inbox i
+               where i.batch_id = v_batch.id and v_batch.lanes = 0 and i.due_at <= koyomi.now()
+                 and (i.priority < v_slice.priority or i.priority = v_slice.priority and i.due_at < v_slice.due_at))
+    or v_slice.lane is not null
+       and exists (select from koyomi.lane l
+                   where l.batch_id = v_batch.id and l.lease is null and l.stopped_at is null and l.due_at <= koyomi.now());
+  hands := case when exists (select from koyomi.slice o
+                             where o.batch_id = v_batch.id and o.lease is null and o.lane is null and o.suspect = 0 and o.due_at <= koyomi.now()) then 0
+                else (select coalesce(sum(w.idle), 0) from koyomi.worker w
+                      where w.batch_id = v_batch.id and w.id is distinct from v_slice.worker_id
+                        and w.stopped_at is null and w.lost_at is null and w.draining_at is null) end;
+end $$;
+comment on function koyomi.outlook is 'For the owner of this slice. better: give the rest back, for the batch is paused, or something better or older waits. hands: idle slots of other processes, as of their last heartbeats, that find nothing to do.';
 
 create or replace function koyomi.give_back(p_lease bigint) returns bigint
   language plpgsql as $$

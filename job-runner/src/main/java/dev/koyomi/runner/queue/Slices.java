@@ -52,23 +52,50 @@ public final class Slices {
       LeasedSlice.@Nullable Mark from,
       boolean values) {}
 
+  private static final String LEASE =
+      "select " + LEASED + " from koyomi.lease(?, ?, ?, ?, ?, ?, ?, ?, ?) as l";
+
   /** Leases a slice of the batch that the worker joined for. */
   public LeaseAnswer lease(Connection connection, Ask ask) throws SQLException {
+    try (PreparedStatement statement = connection.prepareStatement(LEASE)) {
+      bind(statement, 1, ask);
+      return answer(statement.executeQuery(), ask.lease, ask.values);
+    }
+  }
+
+  /** Of the statements begin, finish, commit, begin, lease, commit. */
+  private static final int LEASE_RESULT = 4;
+
+  /**
+   * {@link #finish} of the slice that has ended and {@link #lease} of the next in one network
+   * flush: two transactions, so that neither waits for a lock with the other's in hand.
+   */
+  public LeaseAnswer finishAndLease(Connection connection, long run, Ask ask) throws SQLException {
     try (PreparedStatement statement =
         connection.prepareStatement(
-            "select " + LEASED + " from koyomi.lease(?, ?, ?, ?, ?, ?, ?, ?, ?) as l")) {
-      statement.setLong(1, ask.worker);
-      statement.setLong(2, ask.lease);
-      statement.setBoolean(3, ask.oldest);
-      statement.setBoolean(4, ask.alone);
-      statement.setInt(5, ask.from == null ? -1 : ask.from.priority());
-      statement.setObject(
-          6, ask.from == null ? null : ask.from.due(), Types.TIMESTAMP_WITH_TIMEZONE);
-      statement.setLong(7, ask.from == null ? 0 : ask.from.id());
-      statement.setArray(8, connection.createArrayOf("text", needed.toArray()));
-      statement.setBoolean(9, ask.values);
-      return answer(statement, ask.lease, ask.values);
+            "begin; select koyomi.finish(?); commit; begin; " + LEASE + "; commit")) {
+      statement.setLong(1, run);
+      bind(statement, 2, ask);
+      statement.execute();
+      for (int before = 0; before < LEASE_RESULT; before++) {
+        statement.getMoreResults();
+      }
+      return answer(statement.getResultSet(), ask.lease, ask.values);
     }
+  }
+
+  private void bind(PreparedStatement statement, int first, Ask ask) throws SQLException {
+    int place = first;
+    statement.setLong(place++, ask.worker);
+    statement.setLong(place++, ask.lease);
+    statement.setBoolean(place++, ask.oldest);
+    statement.setBoolean(place++, ask.alone);
+    statement.setInt(place++, ask.from == null ? -1 : ask.from.priority());
+    statement.setObject(
+        place++, ask.from == null ? null : ask.from.due(), Types.TIMESTAMP_WITH_TIMEZONE);
+    statement.setLong(place++, ask.from == null ? 0 : ask.from.id());
+    statement.setArray(place++, statement.getConnection().createArrayOf("text", needed.toArray()));
+    statement.setBoolean(place, ask.values);
   }
 
   /** Goes on in the lane that is held under the lease; leaves the lane when it has no more. */
@@ -81,13 +108,13 @@ public final class Slices {
       statement.setLong(2, lease);
       statement.setArray(3, connection.createArrayOf("text", needed.toArray()));
       statement.setBoolean(4, values);
-      return answer(statement, lease, values);
+      return answer(statement.executeQuery(), lease, values);
     }
   }
 
-  private static LeaseAnswer answer(PreparedStatement statement, long lease, boolean values)
+  private static LeaseAnswer answer(ResultSet given, long lease, boolean values)
       throws SQLException {
-    try (ResultSet row = statement.executeQuery()) {
+    try (ResultSet row = given) {
       row.next();
       if (row.getObject("slice_id") != null) {
         return new LeaseAnswer.Leased(leased(row, lease, values));
@@ -190,14 +217,22 @@ public final class Slices {
     }
   }
 
-  /** Whether the rest should be given back: the batch is paused, or better or older work waits. */
-  public boolean betterWork(Connection connection, LeasedSlice slice) throws SQLException {
+  /**
+   * What the owner of a slice should know of the rest of its batch.
+   *
+   * @param better the rest should be given back: the batch is paused, or better or older work waits
+   * @param hands idle slots of other processes that find nothing to do
+   */
+  public record Outlook(boolean better, int hands) {}
+
+  /** Looks around for the owner of the slice. */
+  public Outlook outlook(Connection connection, LeasedSlice slice) throws SQLException {
     try (PreparedStatement statement =
-        connection.prepareStatement("select koyomi.better_work(?)")) {
+        connection.prepareStatement("select better, hands from koyomi.outlook(?)")) {
       statement.setLong(1, slice.id());
       try (ResultSet row = statement.executeQuery()) {
         row.next();
-        return row.getBoolean(1);
+        return new Outlook(row.getBoolean(1), row.getInt(2));
       }
     }
   }
@@ -290,20 +325,6 @@ public final class Slices {
     try (PreparedStatement statement = connection.prepareStatement("select koyomi.finish(?)")) {
       statement.setLong(1, run);
       statement.execute();
-    }
-  }
-
-  /** Slots without work in all workers of the batch, as of their last heartbeats. */
-  public int idleSlots(Connection connection, int batchId) throws SQLException {
-    try (PreparedStatement statement =
-        connection.prepareStatement(
-            "select coalesce(sum(idle), 0) from koyomi.worker where batch_id = ? and stopped_at is"
-                + " null and lost_at is null and draining_at is null")) {
-      statement.setInt(1, batchId);
-      try (ResultSet row = statement.executeQuery()) {
-        row.next();
-        return row.getInt(1);
-      }
     }
   }
 

@@ -92,22 +92,18 @@ final class SliceWork {
       if (stop.now()) {
         return End.GiveBack;
       }
+      int hands = 0;
       if (stop.nanoTime() - looked > LOOK.toNanos() || shared.lookout.lookAgainSince(looked)) {
         looked = stop.nanoTime();
-        if (shared.slices.betterWork(connection, slice)) {
+        Slices.Outlook outlook = shared.slices.outlook(connection, slice);
+        if (outlook.better()) {
           return End.GiveBack;
         }
+        hands = outlook.hands();
       }
-      if (!slice.inLane() && end - at > 1 && shared.lookout.idle() > 0) {
-        Optional<Integer> kept =
-            shared.slices.split(connection, slice.lease(), shared.lookout.idle() + 1);
-        if (kept.isEmpty()) {
-          return End.Lost;
-        }
-        if (kept.get() < end) {
-          end = kept.get();
-          shared.lookout.announce();
-        }
+      hands += shared.lookout.idle();
+      if (hands > 0 && !slice.inLane() && end - at > 1 && !split(hands + 1)) {
+        return End.Lost;
       }
       if (slice.misfits().contains(at)) {
         shared.slices.park(connection, slice, at);
@@ -126,6 +122,16 @@ final class SliceWork {
       }
     }
     return End.Finished;
+  }
+
+  /** Keeps one piece of the rest for itself; false when the lease is lost. */
+  private boolean split(int pieces) throws SQLException {
+    Optional<Integer> kept = shared.slices.split(connection, slice.lease(), pieces);
+    if (kept.isPresent() && kept.get() < end) {
+      end = kept.get();
+      shared.lookout.announce();
+    }
+    return kept.isPresent();
   }
 
   private Optional<End> stride() throws SQLException, InterruptedException {

@@ -160,12 +160,13 @@ final class Slot implements Runnable {
   /** Returns when the slot's work is over; raises when the connection is. */
   private void workWhileConnected(Connection connection, Units units)
       throws SQLException, InterruptedException {
+    LeaseAnswer answer = lease(connection, units.needsValues());
     while (!shared.lookout.closed()) {
-      move();
-      switch (lease(connection, units.needsValues())) {
+      switch (answer) {
         case LeaseAnswer.Leased(LeasedSlice slice) -> {
           shared.lookout.announce();
-          work(connection, units, slice);
+          answer = work(connection, units, slice);
+          continue;
         }
         case LeaseAnswer.Limited(Duration after) ->
             awaitNews(Collections.min(List.of(after, POLL)));
@@ -182,7 +183,9 @@ final class Slot implements Runnable {
           }
         }
       }
+      answer = lease(connection, units.needsValues());
     }
+    settle(connection);
   }
 
   private void awaitNews(Duration atMost) throws InterruptedException {
@@ -195,12 +198,26 @@ final class Slot implements Runnable {
     }
   }
 
+  /** How a slice is asked for. */
+  private interface Asking {
+    LeaseAnswer answer(Slices.Ask ask) throws SQLException;
+  }
+
   private LeaseAnswer lease(Connection connection, boolean values) throws SQLException {
+    if (shared.lookout.closed()) {
+      return new LeaseAnswer.Nothing();
+    }
+    return lease(connection, values, ask -> shared.slices.lease(connection, ask));
+  }
+
+  private LeaseAnswer lease(Connection connection, boolean values, Asking asking)
+      throws SQLException {
+    move();
     LeasedSlice.@Nullable Mark from = mark.at(shared.nanoTime.getAsLong());
-    LeaseAnswer answer = lease(connection, from, values);
+    LeaseAnswer answer = hold(from, values, asking);
     if (answer instanceof LeaseAnswer.Nothing && from != null) {
       mark.foundNothing();
-      answer = lease(connection, null, values);
+      answer = hold(null, values, ask -> shared.slices.lease(connection, ask));
     }
     if (answer instanceof LeaseAnswer.Leased(LeasedSlice slice)) {
       leases++;
@@ -209,16 +226,14 @@ final class Slot implements Runnable {
     return answer;
   }
 
-  private LeaseAnswer lease(Connection connection, LeasedSlice.@Nullable Mark from, boolean values)
+  private LeaseAnswer hold(LeasedSlice.@Nullable Mark from, boolean values, Asking asking)
       throws SQLException {
     long lease = shared.random.nextLong();
     held = new Held(lease, Optional.empty());
     boolean oldest = leases % OLDEST_EVERY == OLDEST_EVERY - 1;
     boolean alone = shared.held.get() == 0;
     return hold(
-        shared.slices.lease(
-            connection,
-            new Slices.Ask(shared.membership.id(), lease, oldest, alone, from, values)));
+        asking.answer(new Slices.Ask(shared.membership.id(), lease, oldest, alone, from, values)));
   }
 
   private LeaseAnswer hold(LeaseAnswer answer) {
@@ -230,34 +245,38 @@ final class Slot implements Runnable {
     return answer;
   }
 
-  private void work(Connection connection, Units units, LeasedSlice first)
+  /** Works the slice, and those behind it in its lane; the answer is what to do next. */
+  private LeaseAnswer work(Connection connection, Units units, LeasedSlice first)
       throws SQLException, InterruptedException {
     LeasedSlice slice = first;
     while (true) {
       SliceWork.End end = new SliceWork(shared.work, connection, units, slice, stop()).run();
       move();
-      if (end == SliceWork.End.Breaker) {
-        settle(connection);
-        shared.lookout.awaitClose(AFTER_BREAKER);
-        return;
+      if (end == SliceWork.End.Finished && !slice.inLane()) {
+        return next(connection, units.needsValues(), slice.run());
       }
       if (end != SliceWork.End.Finished) {
         settle(connection);
-        return;
+        if (end == SliceWork.End.Breaker) {
+          shared.lookout.awaitClose(AFTER_BREAKER);
+        }
+        return lease(connection, units.needsValues());
       }
       shared.slices.finish(connection, slice.run());
-      if (!slice.inLane()) {
-        release();
-        return;
-      }
       if (!(hold(
               shared.slices.nextInLane(
                   connection, shared.membership.id(), slice.lease(), units.needsValues()))
           instanceof LeaseAnswer.Leased(LeasedSlice next))) {
-        return;
+        return lease(connection, units.needsValues());
       }
       slice = next;
     }
+  }
+
+  /** The next slice is asked for in the flush that ends the last one: a round trip less. */
+  private LeaseAnswer next(Connection connection, boolean values, long run) throws SQLException {
+    release();
+    return lease(connection, values, ask -> shared.slices.finishAndLease(connection, run, ask));
   }
 
   private SliceWork.Stop stop() {

@@ -9,6 +9,8 @@ import dev.koyomi.runner.testing.TestDatabase;
 import dev.koyomi.runner.unit.Ending;
 import dev.koyomi.runner.unit.Stride;
 import dev.koyomi.runner.unit.Units;
+import dev.koyomi.runner.worker.EndRule;
+import dev.koyomi.runner.worker.WorkerProcess;
 import java.security.SecureRandom;
 import java.sql.Connection;
 import java.sql.SQLException;
@@ -74,7 +76,11 @@ final class FairnessDbTest {
   }
 
   private boolean better(LeasedSlice slice) throws SQLException {
-    return connected(connection -> billing.slices().betterWork(connection, slice));
+    return connected(connection -> billing.slices().outlook(connection, slice).better());
+  }
+
+  private int hands(LeasedSlice slice) throws SQLException {
+    return connected(connection -> billing.slices().outlook(connection, slice).hands());
   }
 
   private void giveBack(LeasedSlice slice) {
@@ -169,6 +175,47 @@ final class FairnessDbTest {
     assertThat(billing.run()).isEqualTo("Succeeded 10/10/0/0");
     assertThat(billing.count("select count(distinct subscription_id) from invoice")).isEqualTo(10);
     assertThat(billing.count("select count(distinct amount) from invoice")).isGreaterThan(2);
+  }
+
+  @Test
+  void seesIdleSlotsOfOtherProcesses() throws Exception {
+    billing = Billing.with(DATABASE, 10);
+    billing.fire();
+    LeasedSlice slice = lease();
+    assertThat(hands(slice)).isZero();
+
+    billing.execute("update koyomi.worker set idle = 2 where id = " + billing.join());
+    assertThat(hands(slice)).isEqualTo(2);
+
+    enqueue("theirs", "Low");
+    giveBack(lease());
+    assertThat(hands(slice)).as("they have work").isZero();
+  }
+
+  @Test
+  void leavesPartOfItsSliceToAnotherProcess() throws Exception {
+    billing =
+        Billing.with(
+            DATABASE,
+            200,
+            Billing.unit(
+                    """
+                    SELECT pg_sleep(0.01);
+                    INSERT INTO invoice (subscription_id, billing_date, amount) VALUES (:subscriptionId, :billingDate, 1)
+                    """)
+                .replace("concurrency: 4", "concurrency: 1"));
+    DATABASE.startClock();
+    billing.fire();
+    // Its clock is fast, so that it soon looks around.
+    try (WorkerProcess owner =
+        billing.worker(EndRule.Drained, () -> System.nanoTime() * 20).start()) {
+      billing.execute("update koyomi.worker set idle = 1 where id = " + billing.join());
+      assertThat(owner.awaitEnd()).isTrue();
+    }
+
+    assertThat(billing.count("select count(distinct first) from koyomi.work")).isGreaterThan(1);
+    assertThat(billing.run()).isEqualTo("Succeeded 200/200/0/0");
+    assertThat(billing.count("select count(distinct subscription_id) from invoice")).isEqualTo(200);
   }
 
   @ParameterizedTest
