@@ -26,12 +26,12 @@ final class Scene {
           handle.execute(
               "insert into target select g, g % 97 = 0 from generate_series(1, ?) g",
               workload.targets());
-          double rate = workload.commit().contains("Each") ? 1 : 0.1;
+          double rate = workload.commit().contains("Each") ? 1 : 0.3;
           handle.execute(
               "insert into failpoint values (?, ?, ?, 0, 0)",
-              0.004 * rate * random.nextDouble(),
-              0.002 * rate * random.nextDouble(),
-              0.004 * rate * random.nextDouble());
+              0.012 * rate * random.nextDouble(),
+              0.006 * rate * random.nextDouble(),
+              0.012 * rate * random.nextDouble());
         });
   }
 

@@ -51,7 +51,7 @@ record Workload(Mode mode, String commit, int targets, boolean stopsLanes) {
         timeout: 20s
       job:
         order: %s
-        retry: {maxAttempts: 4, backoff: {initial: 20ms, max: 100ms}, onLost: 50}
+        retry: {maxAttempts: 2, backoff: {initial: 20ms, max: 100ms}, onLost: 50}
       unit:
         sql: %s
         commit: %s
