@@ -56,6 +56,20 @@ begin
   return found;
 end $$;
 
+create function koyomi.drained(p_batch int) returns boolean
+  language sql stable
+  return not exists (select from koyomi.run r
+                     where r.batch_id = p_batch
+                       and (r.state = 'Selecting'
+                            or r.state = 'Running'
+                               and (exists (select from koyomi.failure f where f.run_id = r.id and not f.cut)
+                                    or r.open_until is null and not koyomi.has_slices(r.id))))  -- about to be closed
+    and not exists (select from koyomi.slice s
+                    where s.batch_id = p_batch
+                      and not exists (select from koyomi.lane l where l.batch_id = p_batch and l.lane = s.lane and l.stopped_at is not null))
+    and not exists (select from koyomi.inbox i where i.batch_id = p_batch and i.due_at <= koyomi.now());
+comment on function koyomi.drained is 'Whether workers have nothing left to do or to wait for: no selection, no job that is due or will be tried again. What waits behind a stopped lane needs a person; what was enqueued for a later time is not waited for.';
+
 create function koyomi.free(p_slice koyomi.slice, p_crashed boolean) returns void
   language plpgsql as $$
 declare

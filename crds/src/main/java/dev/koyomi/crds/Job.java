@@ -34,8 +34,9 @@ import org.jspecify.annotations.Nullable;
 public record Job(
     @Default("{}") @Nullable Order order,
     @JsonPropertyDescription(
-            "Which of the batch's waiting jobs go first: all of High before those of Normal, and"
-                + " those before Low.")
+            "Which of the batch's waiting jobs go first: those of High before those of Normal, and"
+                + " these before Low. Every fourth turn of a slot takes what has waited longest, so"
+                + " that none waits for ever.")
         @Default("Normal")
         @Nullable Priority priority,
     @Default("{}") @Nullable Retry retry,
@@ -130,7 +131,7 @@ public record Job(
   public record ForErrors(
       @JsonPropertyDescription(
               "Names of errors: an SQLSTATE such as 23505, the two characters of a class of them"
-                  + " such as 23, or a name such as Timeout or WorkerLost.")
+                  + " such as 23, or the name Timeout.")
           @Required
           @Size(min = 1, max = 50)
           @Nullable List<@Size(max = 60) String> errors,

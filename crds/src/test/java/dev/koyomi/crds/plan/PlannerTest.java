@@ -106,7 +106,7 @@ class PlannerTest {
                     List.of(
                         new RetryPolicy.ForErrors(List.of("23505", "22"), 1, backoff),
                         new RetryPolicy.ForErrors(List.of("Timeout", "40P01"), 20, delays),
-                        new RetryPolicy.ForErrors(List.of("WorkerLost"), 3, backoff)),
+                        new RetryPolicy.ForErrors(List.of("P0001"), 3, backoff)),
                     2),
                 new Plan.Limits(100, new Plan.Rate(600, Duration.ofMinutes(1))),
                 65_536));

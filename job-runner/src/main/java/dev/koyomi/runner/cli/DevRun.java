@@ -3,12 +3,14 @@ package dev.koyomi.runner.cli;
 import dev.koyomi.crds.plan.Plan;
 import dev.koyomi.runner.history.History;
 import dev.koyomi.runner.history.RunRow;
+import dev.koyomi.runner.history.StoppedLane;
 import dev.koyomi.runner.queue.RunState;
 import dev.koyomi.runner.trigger.Fired;
 import dev.koyomi.runner.trigger.TriggerResult;
 import java.nio.file.Path;
 import java.time.Instant;
 import java.time.format.DateTimeFormatter;
+import java.util.List;
 import java.util.Locale;
 import java.util.Optional;
 
@@ -65,7 +67,7 @@ final class DevRun {
   /** A run that was left behind would have the new one skipped for good. */
   private void finishOthers(int batchId, Fired fired) throws Exception {
     for (RunRow run : history.runs(Optional.of(plan.batch().toString()), LOOKED_AT)) {
-      if (!run.open() || isOf(run, fired)) {
+      if (!run.open() || run.ofEnqueued() || isOf(run, fired)) {
         continue;
       }
       screen.line(
@@ -101,8 +103,27 @@ final class DevRun {
   private long work(int batchId, long id, long before, Stopwatch watch) throws Exception {
     local.drain(batchId);
     RunRow run = run(id);
-    return new RunReport(screen, history)
-        .print(run, Optional.of(new RunReport.Done(run.ended() - before, watch.elapsed())), fix);
+    long dead =
+        new RunReport(screen, history)
+            .print(
+                run, Optional.of(new RunReport.Done(run.ended() - before, watch.elapsed())), fix);
+    sayWhatIsStopped();
+    return dead;
+  }
+
+  private void sayWhatIsStopped() {
+    List<StoppedLane> lanes = history.stoppedLanes(plan.batch().toString());
+    if (!lanes.isEmpty()) {
+      screen.line();
+      screen.line(
+          "%s, with %s behind: `./koyomi queue show %s` says what helps."
+              .formatted(
+                  lanes.size() == 1
+                      ? "A lane is stopped by job " + lanes.getFirst().key()
+                      : Shown.count(lanes.size()) + " lanes are stopped by jobs",
+                  Shown.jobs(lanes.stream().mapToLong(StoppedLane::waiting).sum()),
+                  plan.batch().name()));
+    }
   }
 
   private long alreadyOver(long id, RunState state) {

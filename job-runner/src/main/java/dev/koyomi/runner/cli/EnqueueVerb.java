@@ -76,8 +76,8 @@ final class EnqueueVerb implements Callable<Integer> {
       names = "--unique",
       paramLabel = "WHILE",
       description =
-          "Not while a job of this key waits (waiting), has not ended (unfinished), or was enqueued"
-              + " less than a time ago, such as 10m.")
+          "Not while another job of this key that was enqueued as unique waits (waiting), has not"
+              + " ended (unfinished), or is younger than a time, such as 10m.")
   private @Nullable String unique;
 
   @Mixin private DatabaseOption option = new DatabaseOption();

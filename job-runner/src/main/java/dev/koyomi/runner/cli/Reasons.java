@@ -48,7 +48,7 @@ record Reasons(
       all.add(doing());
     }
     selecting().ifPresent(all::add);
-    if (queue.pausedAt() == null && queue.waiting() > 0) {
+    if (queue.pausedAt() == null && queue.waiting() > behindStopped()) {
       all.addAll(holding());
     }
     stopped().ifPresent(all::add);
@@ -149,6 +149,10 @@ record Reasons(
     return all;
   }
 
+  private long behindStopped() {
+    return lanes.stream().mapToLong(StoppedLane::waiting).sum();
+  }
+
   private Optional<String> stopped() {
     if (lanes.isEmpty()) {
       return Optional.empty();
@@ -161,7 +165,7 @@ record Reasons(
                 lanes.size() == 1 ? "A lane is" : Shown.count(lanes.size()) + " lanes are",
                 lanes.size() == 1 ? "job " + keys : "jobs " + keys,
                 lanes.size() > KEYS ? ", …" : "",
-                counted(lanes.stream().mapToLong(StoppedLane::waiting).sum(), "waits", "wait"),
+                counted(behindStopped(), "waits", "wait"),
                 shortName()));
   }
 

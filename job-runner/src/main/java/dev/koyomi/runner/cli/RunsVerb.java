@@ -10,6 +10,8 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.Callable;
+import java.util.stream.Collectors;
+import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
@@ -89,9 +91,19 @@ final class RunsVerb implements Callable<Integer> {
               Shown.count(run.dead()),
               Shown.time(run.createdAt(), surroundings.zone()),
               Shown.duration(run.took(now)),
-              run.message() == null ? "" : run.message());
+              why(run));
     }
     table.print(surroundings.screen());
+  }
+
+  /** What the run says of itself, and what its counts do not show. */
+  private static String why(RunRow run) {
+    return Stream.of(
+            run.message() == null ? "" : run.message(),
+            run.cancelled() == 0 ? "" : Shown.count(run.cancelled()) + " cancelled",
+            run.expired() == 0 ? "" : Shown.count(run.expired()) + " expired")
+        .filter(each -> !each.isEmpty())
+        .collect(Collectors.joining(", "));
   }
 
   private static Map<String, Object> json(RunRow run) {
@@ -109,6 +121,7 @@ final class RunsVerb implements Callable<Integer> {
     object.put("skipped", run.skipped());
     object.put("dead", run.dead());
     object.put("cancelled", run.cancelled());
+    object.put("expired", run.expired());
     object.put("retrying", run.retrying());
     object.put("createdAt", run.createdAt().toString());
     put(object, "endedAt", run.endedAt());

@@ -301,6 +301,7 @@ public final class History {
         row.getLong("skipped"),
         row.getLong("dead"),
         row.getLong("cancelled"),
+        row.getLong("expired"),
         row.getLong("retrying"),
         instant(row, "created_at"),
         instantIfAny(row, "ended_at"));

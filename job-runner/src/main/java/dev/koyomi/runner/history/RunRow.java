@@ -31,6 +31,7 @@ public record RunRow(
     long skipped,
     long dead,
     long cancelled,
+    long expired,
     long retrying,
     Instant createdAt,
     @Nullable Instant endedAt) {
@@ -45,8 +46,13 @@ public record RunRow(
     return endedAt == null;
   }
 
+  /** Whether it is that of a day's enqueued jobs, which stays open until the day is over. */
+  public boolean ofEnqueued() {
+    return request.startsWith("enqueued/");
+  }
+
   /** Jobs that have come to an end, whichever. */
   public long ended() {
-    return succeeded + skipped + dead + cancelled;
+    return succeeded + skipped + dead + cancelled + expired;
   }
 }

@@ -11,22 +11,22 @@ public enum EndRule {
   Stopped,
   /** At once: what is due now has been worked. */
   Once,
-  /** When no run of the batch is open any more: retries are waited for. */
+  /**
+   * When nothing is left to do or to wait for: retries are waited for; what waits behind a stopped
+   * lane, or was enqueued for a later time, is not.
+   */
   Drained;
 
   boolean over(Connection connection, int batchId) throws SQLException {
     return switch (this) {
       case Stopped -> false;
       case Once -> true;
-      case Drained -> !openRun(connection, batchId);
+      case Drained -> drained(connection, batchId);
     };
   }
 
-  private static boolean openRun(Connection connection, int batchId) throws SQLException {
-    try (PreparedStatement statement =
-        connection.prepareStatement(
-            "select exists (select from koyomi.run where batch_id = ? and state in ('Selecting',"
-                + " 'Running'))")) {
+  private static boolean drained(Connection connection, int batchId) throws SQLException {
+    try (PreparedStatement statement = connection.prepareStatement("select koyomi.drained(?)")) {
       statement.setInt(1, batchId);
       try (ResultSet row = statement.executeQuery()) {
         return row.next() && row.getBoolean(1);

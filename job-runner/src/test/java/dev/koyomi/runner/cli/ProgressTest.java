@@ -66,6 +66,7 @@ class ProgressTest {
         0,
         dead,
         0,
+        0,
         retrying,
         START,
         null);
