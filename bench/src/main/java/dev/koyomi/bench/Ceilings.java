@@ -3,9 +3,7 @@ package dev.koyomi.bench;
 import com.zaxxer.hikari.HikariDataSource;
 import dev.koyomi.bench.ceiling.InvoiceWay;
 import dev.koyomi.bench.ceiling.RowWay;
-import dev.koyomi.bench.contender.Billing;
 import dev.koyomi.bench.contender.Pools;
-import dev.koyomi.bench.measure.Clients;
 import dev.koyomi.bench.measure.Noise;
 import dev.koyomi.bench.measure.Report;
 import dev.koyomi.bench.measure.Result;
@@ -17,7 +15,6 @@ import java.sql.Connection;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
-import java.util.concurrent.atomic.AtomicInteger;
 import java.util.stream.Stream;
 
 /** What the driver and PostgreSQL give with no queue in the way: rows stored, invoices written. */
@@ -88,7 +85,7 @@ final class Ceilings {
             new Turns.Entrant(
                 "%2d × %s".formatted(connections, way.title()),
                 sizes.jobs(),
-                jobs -> written(way, connections, jobs)));
+                jobs -> new BareLoop(way, connections).run(server, jobs)));
       }
     }
     Turns turns = Turns.take(sizes.turns(), entrants, result -> Report.told(result, "invoices/s"));
@@ -105,28 +102,5 @@ final class Ceilings {
         InvoiceWay.transactions(100),
         InvoiceWay.flush(100),
         InvoiceWay.set(500));
-  }
-
-  private Result written(InvoiceWay way, int clients, int jobs) throws Exception {
-    DatabaseAddress database = server.freshDatabase();
-    Billing.create(database, jobs);
-    try (HikariDataSource connections = Pools.full(database, clients, way.autoCommit())) {
-      server.settle();
-      Noise noise = server.noise();
-      AtomicInteger next = new AtomicInteger(1);
-      double seconds =
-          Clients.seconds(
-              clients,
-              _ -> {
-                try (Connection connection = connections.getConnection()) {
-                  int from = next.getAndAdd(way.size());
-                  while (from <= jobs) {
-                    way.write(connection, from, Math.min(from + way.size() - 1, jobs));
-                    from = next.getAndAdd(way.size());
-                  }
-                }
-              });
-      return Result.rate(jobs, seconds, noise.cores(), Billing.wrong(database, jobs));
-    }
   }
 }

@@ -1,5 +1,6 @@
 package dev.koyomi.bench;
 
+import dev.koyomi.bench.contender.Contender;
 import dev.koyomi.bench.contender.Work;
 import dev.koyomi.bench.measure.Report;
 import dev.koyomi.bench.measure.Server;
@@ -16,9 +17,10 @@ final class Drain {
           Stage.turns(
               server,
               Sizes.orElse(JOBS),
-              (stage, jobs) -> Draining.storedAndDrained(stage, Work.NOOP, jobs),
+              (stage, jobs) ->
+                  Draining.storedAndDrained(stage, Work.NOOP, jobs, Contender::enqueueAll),
               result -> Report.told(result, "jobs/s", "ms until the first start"));
-      Report.ofRates("Drain: no-op jobs, one process", "jobs/s", turns).print();
+      Stage.ofRates("Drain: no-op jobs, one process", "jobs/s", turns).print();
     }
   }
 }

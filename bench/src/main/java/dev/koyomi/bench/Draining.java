@@ -8,6 +8,7 @@ import dev.koyomi.bench.contender.Work;
 import dev.koyomi.bench.measure.Noise;
 import dev.koyomi.bench.measure.Result;
 import java.time.Duration;
+import java.time.Instant;
 import java.util.List;
 import java.util.Optional;
 
@@ -23,15 +24,24 @@ final class Draining {
 
   private Draining() {}
 
+  /** How the jobs get into the store, which is not timed. */
+  interface Storing {
+    void store(Contender contender, int jobs) throws Exception;
+  }
+
   /** Stores the jobs and drains them: jobs per second, and milliseconds until the first start. */
-  static Result storedAndDrained(Stage stage, Work work, int jobs) throws Exception {
+  static Result storedAndDrained(Stage stage, Work work, int jobs, Storing storing)
+      throws Exception {
     try (Unit unit = stage.unit(work, jobs)) {
-      stage.contender().enqueueAll(jobs);
+      storing.store(stage.contender(), jobs);
       Noise noise = stage.quiet();
       long begin = System.nanoTime();
       double seconds = seconds(stage.contender(), unit, jobs);
       double others = noise.cores();
-      double untilFirst = (unit.tally().firstStart() - begin) / 1e6;
+      double untilFirst =
+          stage.contender().runsUnitsOnTheServer()
+              ? Double.NaN
+              : (unit.tally().firstStart() - begin) / 1e6;
       return new Result(
           jobs, List.of(jobs / seconds, untilFirst), others, wrong(stage, unit, jobs));
     }
@@ -39,25 +49,36 @@ final class Draining {
 
   /** Drains with workers that run only meanwhile. */
   static double seconds(Contender contender, Unit unit, int jobs) throws Exception {
-    long begin = System.nanoTime();
     try (Contender.Workers _ = contender.start(unit)) {
       awaitEnd(contender, unit.tally(), jobs);
-      // Of units on the server no first start is seen: the workers' own start counts.
-      long first = contender.runsUnitsOnTheServer() ? begin : unit.tally().firstStart();
-      return (System.nanoTime() - first) / 1e9;
+      long end = System.nanoTime();
+      Instant now = Instant.now();
+      // Of units on the server no first start is seen: the first job's being taken counts.
+      Optional<Instant> begun = contender.begun();
+      return begun.isPresent()
+          ? Duration.between(begun.get(), now).toNanos() / 1e9
+          : (end - unit.tally().firstStart()) / 1e9;
     }
   }
 
   private static void awaitEnd(Contender contender, Tally tally, int jobs) throws Exception {
-    int ended = 0;
+    long ended = 0;
     long moved = System.nanoTime();
-    while (System.nanoTime() - moved < STANDSTILL.toNanos()) {
-      if (tally.endedJobs() != ended) {
-        ended = tally.endedJobs();
-        moved = System.nanoTime();
-      }
-      if ((ended >= jobs || contender.runsUnitsOnTheServer()) && contender.left() == 0) {
+    while (true) {
+      if (contender.runsUnitsOnTheServer()) {
+        if (contender.drained()) {
+          return;
+        }
+      } else if (tally.endedJobs() >= jobs && contender.drained()) {
         return;
+      }
+      if (System.nanoTime() - moved > STANDSTILL.toNanos()) {
+        long now = contender.runsUnitsOnTheServer() ? contender.succeeded() : tally.endedJobs();
+        if (now == ended) {
+          return;
+        }
+        ended = now;
+        moved = System.nanoTime();
       }
       Thread.sleep(BETWEEN_LOOKS);
     }
@@ -76,7 +97,7 @@ final class Draining {
                 .map(succeeded -> "%d of %d jobs succeeded".formatted(succeeded, jobs))
             : unit.tally().wrong();
     return switch (unit.work()) {
-      case NOOP -> wrong;
+      case NOOP, START -> wrong;
       case INVOICE -> wrong.isPresent() ? wrong : Billing.wrong(stage.database(), jobs);
     };
   }

@@ -16,7 +16,7 @@ final class Enqueue {
       Turns turns =
           Stage.turns(
               server, Sizes.orElse(JOBS), Enqueue::all, result -> Report.told(result, "jobs/s"));
-      Report.ofRates("Enqueue: in bulk, one client", "jobs/s", turns).print();
+      Stage.ofRates("Enqueue: in bulk, one client", "jobs/s", turns).print();
     }
   }
 

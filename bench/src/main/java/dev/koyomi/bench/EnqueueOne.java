@@ -22,7 +22,7 @@ final class EnqueueOne {
               Sizes.orElse(JOBS),
               EnqueueOne::oneByOne,
               result -> Report.told(result, "jobs/s"));
-      Report.ofRates(
+      Stage.ofRates(
               "EnqueueOne: one job a transaction, %d clients".formatted(Contender.CLIENTS),
               "jobs/s",
               turns)
@@ -32,15 +32,18 @@ final class EnqueueOne {
 
   private static Result oneByOne(Stage stage, int jobs) throws Exception {
     Noise noise = stage.quiet();
-    AtomicInteger next = new AtomicInteger(1);
-    double seconds =
-        Clients.seconds(
-            Contender.CLIENTS,
-            _ -> {
-              for (int id = next.getAndIncrement(); id <= jobs; id = next.getAndIncrement()) {
-                stage.contender().enqueueOne(id);
-              }
-            });
+    double seconds = seconds(stage.contender(), jobs);
     return Result.rate(jobs, seconds, noise.cores(), stage.wrongStored(jobs));
+  }
+
+  static double seconds(Contender contender, int jobs) throws Exception {
+    AtomicInteger next = new AtomicInteger(1);
+    return Clients.seconds(
+        Contender.CLIENTS,
+        _ -> {
+          for (int id = next.getAndIncrement(); id <= jobs; id = next.getAndIncrement()) {
+            contender.enqueueOne(id);
+          }
+        });
   }
 }

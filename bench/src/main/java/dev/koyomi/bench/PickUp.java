@@ -10,17 +10,22 @@ import dev.koyomi.bench.measure.Result;
 import dev.koyomi.bench.measure.Server;
 import dev.koyomi.bench.measure.Sizes;
 import dev.koyomi.bench.measure.Turns;
+import java.sql.SQLException;
 import java.time.Duration;
+import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import java.util.random.RandomGenerator;
+import org.jspecify.annotations.Nullable;
 
 /**
  * How long one job waits for idle workers: from the return of the call that stored it to the first
  * line of its handler. Below zero when the handler was faster than the way back to the caller.
  */
 final class PickUp {
-  private static final int JOBS = 40;
+  /** In three turns enough for the hundredth of them to say something. */
+  private static final int JOBS = 80;
 
   /** Longer than the slowest poll: the workers have asked at least once. */
   private static final Duration IDLE = Duration.ofSeconds(6);
@@ -45,32 +50,55 @@ final class PickUp {
   }
 
   private static Result oneAtATime(Stage stage, int jobs) throws Exception {
-    try (Unit unit = stage.unit(Work.NOOP, jobs)) {
+    try (Unit unit = stage.unit(Work.START, jobs)) {
       RandomGenerator random = RandomGenerator.getDefault();
       Noise noise = stage.quiet();
       try (Contender.Workers _ = stage.contender().start(unit)) {
         Thread.sleep(IDLE);
-        List<Long> returned = new ArrayList<>();
+        List<Moment> returned = new ArrayList<>();
         for (int id = 1; id <= jobs; id++) {
           Thread.sleep(random.nextInt(LEAST_GAP_MILLIS, MOST_GAP_MILLIS + 1));
           stage.contender().enqueueOne(id);
-          returned.add(System.nanoTime());
+          returned.add(Moment.now());
         }
-        awaitEnd(unit.tally(), jobs);
-        List<Double> waits = new ArrayList<>();
-        for (int id = 1; id <= jobs; id++) {
-          waits.add((unit.tally().start(id) - returned.get(id - 1)) / 1e6);
-        }
-        return new Result(jobs, waits, noise.cores(), unit.tally().wrong());
+        awaitEnd(stage.contender(), unit.tally(), jobs);
+        return new Result(
+            jobs,
+            waits(stage.contender(), unit.tally(), returned),
+            noise.cores(),
+            Draining.wrong(stage, unit, jobs));
       }
     }
   }
 
-  private static void awaitEnd(Tally tally, int jobs) throws InterruptedException {
+  /** By the clock of this process, and by the one that it shares with the server. */
+  private record Moment(long nanos, Instant instant) {
+    static Moment now() {
+      return new Moment(System.nanoTime(), Instant.now());
+    }
+  }
+
+  private static void awaitEnd(Contender contender, Tally tally, int jobs) throws Exception {
     long deadline = System.nanoTime() + PATIENCE.toNanos();
-    while (tally.endedJobs() < jobs && System.nanoTime() < deadline) {
+    while (((tally.endedJobs() < jobs && !contender.runsUnitsOnTheServer()) || !contender.drained())
+        && System.nanoTime() < deadline) {
       Thread.sleep(LOOK);
     }
+  }
+
+  private static List<Double> waits(Contender contender, Tally tally, List<Moment> returned)
+      throws SQLException {
+    Map<Integer, Instant> starts = contender.starts();
+    List<Double> waits = new ArrayList<>();
+    for (int id = 1; id <= returned.size(); id++) {
+      Moment moment = returned.get(id - 1);
+      @Nullable Instant start = starts.get(id);
+      waits.add(
+          contender.runsUnitsOnTheServer()
+              ? start == null ? Double.NaN : Duration.between(moment.instant, start).toNanos() / 1e6
+              : (tally.start(id) - moment.nanos) / 1e6);
+    }
+    return waits;
   }
 
   private static void report(Turns turns) {

@@ -18,6 +18,10 @@ import java.util.Optional;
 /** Bytes of write-ahead log for one no-op job, and dead rows that the work leaves to vacuum. */
 final class Wal {
   private static final int JOBS = 100_000;
+
+  /** Whose figures the others' are divided by. */
+  private static final String COMPARED = "db-scheduler";
+
   private static final double MILLION = 1e6;
   private static final Duration PATIENCE = Duration.ofSeconds(20);
   private static final Duration LOOK = Duration.ofMillis(50);
@@ -37,11 +41,12 @@ final class Wal {
 
   private void run(Sizes sizes) throws Exception {
     List<Turns.Entrant> entrants =
-        Entry.chosen().stream()
+        Entry.ALL.stream()
             .map(
                 entry ->
                     new Turns.Entrant(
                         entry.title(),
+                        entry.role() != Entry.Role.VARIANT,
                         entry.jobs(sizes.jobs()),
                         jobs -> enqueuedAndDrained(entry, jobs)))
             .toList();
@@ -50,7 +55,8 @@ final class Wal {
             sizes.turns(),
             entrants,
             result ->
-                Report.told(result, "B to enqueue", "B to drain", "dead rows a million jobs")));
+                Report.told(
+                    result, "B to enqueue", "B to drain", "B", "dead rows a million jobs")));
   }
 
   private Result enqueuedAndDrained(Entry entry, int jobs) throws Exception {
@@ -73,7 +79,11 @@ final class Wal {
     }
     return new Result(
         jobs,
-        List.of((double) enqueued / jobs, (double) drained / jobs, deadRows() * MILLION / jobs),
+        List.of(
+            (double) enqueued / jobs,
+            (double) drained / jobs,
+            (double) (enqueued + drained) / jobs,
+            deadRows() * MILLION / jobs),
         others,
         wrong);
   }
@@ -104,6 +114,7 @@ final class Wal {
   }
 
   private static void report(Turns turns) {
+    String other = turns.names().contains(COMPARED) ? COMPARED : turns.first();
     Report report =
         new Report(
             "Wal: of a no-op job, medians",
@@ -111,8 +122,10 @@ final class Wal {
             "jobs",
             "B to enqueue",
             "B to drain",
+            "B together",
+            "÷ %s's".formatted(other),
             "dead rows a million jobs",
-            "drain ÷ %s's".formatted(turns.first()),
+            "÷ %s's".formatted(other),
             "others");
     for (String name : turns.names()) {
       report.row(
@@ -121,7 +134,9 @@ final class Wal {
           Report.figure(turns.median(name, 0)),
           Report.figure(turns.median(name, 1)),
           Report.figure(turns.median(name, 2)),
-          Report.figure(turns.multiple(name, 1)));
+          Report.figure(turns.multiple(name, 2, other)),
+          Report.figure(turns.median(name, 3)),
+          Report.figure(turns.multiple(name, 3, other)));
     }
     report.print();
   }

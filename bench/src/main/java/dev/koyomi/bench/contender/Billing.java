@@ -78,6 +78,24 @@ public final class Billing {
     }
   }
 
+  /** The same where so many runs have a job for each subscription, and not all jobs are done. */
+  public static Optional<String> wrong(DatabaseAddress database, long done, int runs)
+      throws SQLException {
+    try (Connection connection = connect(database);
+        Statement statement = connection.createStatement();
+        ResultSet row =
+            statement.executeQuery(
+                "select coalesce(sum(n), 0), coalesce(max(n), 0)"
+                    + " from (select count(*) as n from invoice group by subscription_id) i")) {
+      row.next();
+      return row.getLong(1) == done && row.getLong(2) <= runs
+          ? Optional.empty()
+          : Optional.of(
+              "%d invoices after %d jobs, up to %d for a subscription that has %d jobs"
+                  .formatted(row.getLong(1), done, row.getLong(2), runs));
+    }
+  }
+
   private static Connection connect(DatabaseAddress database) throws SQLException {
     return DriverManager.getConnection(
         database.jdbcUrl(), database.username(), database.password());

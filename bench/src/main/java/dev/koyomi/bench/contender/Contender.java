@@ -2,6 +2,9 @@ package dev.koyomi.bench.contender;
 
 import dev.koyomi.runner.settings.DatabaseAddress;
 import java.sql.SQLException;
+import java.time.Instant;
+import java.util.Map;
+import java.util.Optional;
 
 /**
  * A queue with its clients and workers, at the settings that suit it best. One is made for each
@@ -47,6 +50,23 @@ public interface Contender extends AutoCloseable {
   /** Where the units run on the server: jobs that its own books call done. */
   default long succeeded() throws SQLException {
     return 0;
+  }
+
+  /** Where the units run on the server: when the first of the jobs was taken. */
+  default Optional<Instant> begun() throws SQLException {
+    return Optional.empty();
+  }
+
+  /**
+   * Where the units run on the server: when each job of {@link Work#START} started, by its number.
+   */
+  default Map<Integer, Instant> starts() throws SQLException {
+    return Map.of();
+  }
+
+  /** Whether nothing is left; asked often, so cheaper than {@link #left} where that costs much. */
+  default boolean drained() throws SQLException {
+    return left() == 0;
   }
 
   /** Disconnects the clients; the tables stay. */

@@ -1,137 +1,90 @@
 package dev.koyomi.bench.contender;
 
 import dev.koyomi.crds.plan.ManifestProblem;
-import dev.koyomi.crds.plan.Manifests;
 import dev.koyomi.crds.plan.Planned;
-import dev.koyomi.crds.plan.Planner;
-import dev.koyomi.runner.db.Database;
-import dev.koyomi.runner.db.Migration;
-import dev.koyomi.runner.queue.Batches;
-import dev.koyomi.runner.queue.Firing;
-import dev.koyomi.runner.queue.Opening;
-import dev.koyomi.runner.queue.Runs;
-import dev.koyomi.runner.queue.Selection;
-import dev.koyomi.runner.queue.Workers.Kind;
-import dev.koyomi.runner.settings.DatabaseAddress;
-import dev.koyomi.runner.worker.EndRule;
-import dev.koyomi.runner.worker.WorkerProcess;
-import java.security.SecureRandom;
 import java.sql.Connection;
 import java.sql.PreparedStatement;
+import java.sql.ResultSet;
 import java.sql.SQLException;
-import java.time.Duration;
+import java.sql.Statement;
 import java.time.Instant;
-import java.time.LocalDate;
+import java.time.OffsetDateTime;
+import java.util.HashMap;
 import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.concurrent.ThreadFactory;
 
 /** This project: jobs by the doors that its users have, worked by a worker process in this JVM. */
 final class Koyomi implements Contender {
-  /** How its units commit, and whether they may become procedures. */
-  record Mode(String commit, boolean compiled, int slots) {}
+  /**
+   * How its units are worked.
+   *
+   * @param compiled whether they may become procedures
+   */
+  private record Mode(
+      String commit, KoyomiUnits units, boolean compiled, int slots, boolean virtual) {}
 
-  private static final String NOOP_EACH = "SELECT :subscriptionId::int";
-
-  private static final String INVOICE_EACH =
-      """
-      SELECT price_cents FROM subscription WHERE id = :subscriptionId FOR UPDATE;
-      INSERT INTO invoice (subscription_id, billing_date, amount_cents)
-      SELECT id, :billingDate, price_cents FROM subscription WHERE id = :subscriptionId
-      """;
-
-  private final DatabaseAddress address;
-  private final Database database;
+  private final KoyomiBatch batch;
   private final Mode mode;
 
-  private Koyomi(DatabaseAddress address, Database database, Mode mode) {
-    this.address = address;
-    this.database = database;
+  private Koyomi(KoyomiBatch batch, Mode mode) {
+    this.batch = batch;
     this.mode = mode;
   }
 
-  static Maker with(Mode mode) {
+  static Maker each(int slots) {
+    return with(new Mode("{mode: Each}", KoyomiUnits.ONE, true, slots, false));
+  }
+
+  /** One network flush for each transaction. */
+  static Maker flushed(int slots) {
+    return with(new Mode("{mode: Each}", KoyomiUnits.ONE, false, slots, false));
+  }
+
+  static Maker flushedOnVirtualThreads(int slots) {
+    return with(new Mode("{mode: Each}", KoyomiUnits.ONE, false, slots, true));
+  }
+
+  static Maker many(int jobs, boolean compiled, int slots) {
+    return with(
+        new Mode(
+            "{mode: Many, jobs: %d}".formatted(jobs), KoyomiUnits.ONE, compiled, slots, false));
+  }
+
+  static Maker chunk(int slots) {
+    return with(new Mode("{mode: Chunk}", KoyomiUnits.SET, false, slots, false));
+  }
+
+  private static Maker with(Mode mode) {
     return address -> {
-      Database database =
-          Database.pooled(
-              address, "bench", CLIENTS, Duration.ofSeconds(10), Duration.ofMinutes(10));
-      new Migration(database).run();
-      Koyomi koyomi = new Koyomi(address, database, mode);
+      Koyomi koyomi = new Koyomi(KoyomiBatch.open(address, CLIENTS), mode);
       koyomi.register(Work.NOOP);
       return koyomi;
     };
   }
 
   private Planned.Valid register(Work work) throws ManifestProblem {
-    String sql =
-        switch (work) {
-          case NOOP -> NOOP_EACH;
-          case INVOICE -> INVOICE_EACH;
-        };
-    String manifest =
-        """
-        apiVersion: koyomi.dev/v1alpha1
-        kind: BatchSchedule
-        metadata: {name: work, namespace: bench}
-        spec:
-          trigger: {sql: 'SELECT 1 AS key, 1 AS "subscriptionId", 2 AS "billingDate"', maxJobs: 100000000}
-          workers: {concurrency: %d}
-          unit:
-            commit: %s
-            sql: |
-        %s
-        """
-            .formatted(mode.slots, mode.commit, sql.indent(6));
-    Planned.Valid batch = (Planned.Valid) Planner.plan(Manifests.read(manifest).getFirst());
-    new Batches(database.jdbi())
-        .register("bench/work", "bench", System.nanoTime(), batch.definition().json());
-    return batch;
+    return batch.register(new KoyomiBatch.Form(mode.commit, mode.slots, mode.units.sql(work)));
   }
 
   @Override
   public void enqueueAll(int jobs) throws Exception {
-    Planned.Valid batch = register(Work.NOOP);
-    int batchId = batchId();
-    Runs runs = new Runs(database.jdbi(), new SecureRandom());
-    long self =
-        new dev.koyomi.runner.queue.Workers(database.jdbi()).join("bench", Kind.Trigger, batchId);
-    Opening.Select opened =
-        (Opening.Select)
-            runs.open(
-                new Firing(
-                    batchId,
-                    Instant.now(),
-                    "bench/" + System.nanoTime(),
-                    null,
-                    LocalDate.parse(BILLING_DATE),
-                    "r",
-                    false,
-                    Duration.ofHours(1),
-                    true),
-                self);
-    Selection selection = new Selection(opened);
-    try (Connection connection = database.dataSource().getConnection()) {
-      Selection.Counts counts =
-          selection.select(
-              connection,
-              batch.plan(),
-              List.of("subscriptionId", "billingDate"),
-              "ns",
-              sink -> {
-                for (int id = 1; id <= jobs; id++) {
-                  String text = Integer.toString(id);
-                  sink.add(text, text, BILLING_DATE);
-                }
-              });
-      selection.dispatch(connection, counts, false);
-    }
-  }
-
-  private int batchId() {
-    return new Batches(database.jdbi()).find("bench/work").orElseThrow().id();
+    batch.enqueue(
+        register(Work.NOOP),
+        List.of("subscriptionId", "billingDate"),
+        "ns",
+        sink -> {
+          for (int id = 1; id <= jobs; id++) {
+            String text = Integer.toString(id);
+            sink.add(text, text, BILLING_DATE);
+          }
+        });
   }
 
   @Override
   public void enqueueOne(int id) throws SQLException {
-    try (Connection connection = database.dataSource().getConnection();
+    try (Connection connection = batch.database().dataSource().getConnection();
         PreparedStatement enqueue =
             connection.prepareStatement(
                 "select koyomi.enqueue('bench/work', ?, jsonb_build_object('subscriptionId', ?,"
@@ -155,44 +108,53 @@ final class Koyomi implements Contender {
 
   @Override
   public Workers start(Unit unit) throws Exception {
-    Planned.Valid batch = register(unit.work());
-    Database own =
-        Database.pooled(
-            address, "work", mode.slots + 2, Duration.ofSeconds(10), Duration.ofMinutes(1));
-    WorkerProcess worker =
-        new WorkerProcess(
-            own,
-            batch.plan(),
-            batchId(),
-            new WorkerProcess.Settings(
-                "bench",
-                EndRule.Stopped,
-                mode.compiled,
-                Duration.ofSeconds(5),
-                Duration.ofSeconds(10)),
-            System::nanoTime);
-    worker.start();
-    return () -> {
-      worker.close();
-      own.close();
-    };
+    if (unit.work() == Work.START) {
+      batch.execute("create table started (id int not null, at timestamptz not null)");
+    }
+    return batch.start(register(unit.work()), mode.compiled, slotThreads());
+  }
+
+  private ThreadFactory slotThreads() {
+    return mode.virtual
+        ? Thread.ofVirtual().name("slot-", 1).factory()
+        : KoyomiBatch.platformThreads();
+  }
+
+  @Override
+  public Optional<Instant> begun() throws SQLException {
+    return Optional.of(batch.begun());
+  }
+
+  @Override
+  public Map<Integer, Instant> starts() throws SQLException {
+    Map<Integer, Instant> starts = new HashMap<>();
+    try (Connection connection = batch.database().dataSource().getConnection();
+        Statement statement = connection.createStatement();
+        ResultSet row = statement.executeQuery("select id, at from started")) {
+      while (row.next()) {
+        starts.put(row.getInt(1), row.getObject(2, OffsetDateTime.class).toInstant());
+      }
+    }
+    return starts;
+  }
+
+  @Override
+  public boolean drained() throws SQLException {
+    return batch.drained();
   }
 
   @Override
   public long left() throws SQLException {
-    return Pools.number(
-        database.dataSource(),
-        "select coalesce(sum(waiting + running), 0)::bigint from koyomi.backlog");
+    return batch.left();
   }
 
   @Override
   public long succeeded() throws SQLException {
-    return Pools.number(
-        database.dataSource(), "select coalesce(sum(succeeded), 0)::bigint from koyomi.runs");
+    return batch.succeeded();
   }
 
   @Override
   public void close() {
-    database.close();
+    batch.close();
   }
 }

@@ -27,7 +27,7 @@ final class RawJdbc implements Contender {
   private record Crew(int workers, int claim) {
     static Crew of(Work work) {
       return switch (work) {
-        case NOOP -> new Crew(2, 500);
+        case NOOP, START -> new Crew(2, 500);
         case INVOICE -> new Crew(16, 50);
       };
     }

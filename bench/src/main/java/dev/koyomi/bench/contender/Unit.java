@@ -25,7 +25,7 @@ public final class Unit implements AutoCloseable {
    */
   public static Unit open(Work work, int jobs, DatabaseAddress database, int connections)
       throws SQLException {
-    boolean needsNone = work == Work.NOOP || connections == 0;
+    boolean needsNone = work != Work.INVOICE || connections == 0;
     return new Unit(
         work,
         new Tally(jobs),
@@ -44,7 +44,7 @@ public final class Unit implements AutoCloseable {
   public void run(int id) throws SQLException {
     tally.started(id);
     switch (work) {
-      case NOOP -> {}
+      case NOOP, START -> {}
       case INVOICE -> {
         try (Connection connection = connections.orElseThrow().getConnection()) {
           Billing.invoice(connection, id);
@@ -59,7 +59,7 @@ public final class Unit implements AutoCloseable {
   public void run(int id, Connection transaction) throws SQLException {
     tally.started(id);
     switch (work) {
-      case NOOP -> {}
+      case NOOP, START -> {}
       case INVOICE -> Billing.invoice(transaction, id);
     }
     tally.ended();

@@ -3,11 +3,10 @@ package dev.koyomi.bench.measure;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
-import java.util.function.ToDoubleFunction;
 import java.util.stream.Collectors;
 import java.util.stream.IntStream;
 
-/** A table under its title, first column to the left, all others to the right. */
+/** A table in Markdown under its title, first column to the left, all others to the right. */
 public final class Report {
   /** More than this, and the row says more about the neighbours than about the contender. */
   private static final double NOISY = 0.25;
@@ -24,29 +23,41 @@ public final class Report {
     lines.add(List.of(headings));
   }
 
-  /** The table of contenders' rates: how many times the first one's is another's. */
-  public static Report ofRates(String title, String rate, Turns turns) {
-    return ofRates(title, rate, turns, turns.first() + " ÷ this", name -> turns.ratio(name, 0));
+  /**
+   * Whom the figures are divided by.
+   *
+   * @param heading of the column
+   */
+  public record Reference(String heading, String name) {
+    /** The best of these; nothing where none of them took part. */
+    public static List<Reference> best(Turns turns, List<String> of) {
+      return turns.best(of, 0).map(name -> new Reference("÷ best peer, " + name, name)).stream()
+          .toList();
+    }
   }
 
-  /** The table of ceilings: how many times the first one's rate each of them is. */
-  public static Report ofMultiples(String title, String rate, Turns turns) {
-    return ofRates(title, rate, turns, "÷ first", name -> turns.multiple(name, 0));
-  }
-
-  private static Report ofRates(
-      String title, String rate, Turns turns, String heading, ToDoubleFunction<String> ratio) {
-    Report report = new Report(title, "", "jobs", rate, "lowest", "highest", heading, "others");
+  /** The table of rates: how many times that of each reference every one of them is. */
+  public static Report ofRates(String title, String rate, Turns turns, List<Reference> references) {
+    List<String> headings = new ArrayList<>(List.of("", "jobs", rate, "lowest", "highest"));
+    references.forEach(reference -> headings.add(reference.heading));
+    headings.add("others");
+    Report report = new Report(title, headings.toArray(String[]::new));
     for (String name : turns.names()) {
-      report.row(
-          turns,
-          name,
-          figure(turns.median(name, 0)),
-          figure(turns.lowest(name, 0)),
-          figure(turns.highest(name, 0)),
-          figure(ratio.applyAsDouble(name)));
+      List<String> cells =
+          new ArrayList<>(
+              List.of(
+                  figure(turns.median(name, 0)),
+                  figure(turns.lowest(name, 0)),
+                  figure(turns.highest(name, 0))));
+      references.forEach(reference -> cells.add(figure(turns.multiple(name, 0, reference.name))));
+      report.row(turns, name, cells.toArray(String[]::new));
     }
     return report;
+  }
+
+  /** The table of rates with the first entrant as what they are divided by. */
+  public static Report ofMultiples(String title, String rate, Turns turns) {
+    return ofRates(title, rate, turns, List.of(new Reference("÷ " + turns.first(), turns.first())));
   }
 
   /** Adds the row of an entrant: its name, its jobs, these cells, and the noise. */
@@ -68,9 +79,11 @@ public final class Report {
 
   /** Prints the table; fails when a row is wrong, as no figure of that run is to be used then. */
   public void print() {
-    System.out.println(title);
+    System.out.println("**" + title + "**");
     System.out.println();
-    lines.forEach(line -> System.out.println(aligned(line)));
+    System.out.println(aligned(lines.getFirst()));
+    System.out.println(rule());
+    lines.stream().skip(1).forEach(line -> System.out.println(aligned(line)));
     System.out.println();
     if (!wrong.isEmpty()) {
       throw new IllegalStateException("Wrong: " + String.join("; ", wrong));
@@ -100,13 +113,21 @@ public final class Report {
   }
 
   private String aligned(List<String> line) {
-    StringBuilder text = new StringBuilder();
+    StringBuilder text = new StringBuilder("|");
     for (int column = 0; column < line.size(); column++) {
       String cell = line.get(column);
       String space = " ".repeat(width(column) - cell.length());
-      text.append(column == 0 ? cell + space : "  " + space + cell);
+      text.append(' ').append(column == 0 ? cell + space : space + cell).append(" |");
     }
-    return text.toString().stripTrailing();
+    return text.toString();
+  }
+
+  private String rule() {
+    StringBuilder text = new StringBuilder("|");
+    for (int column = 0; column < lines.getFirst().size(); column++) {
+      text.append("-".repeat(width(column) + 1)).append(column == 0 ? "-|" : ":|");
+    }
+    return text.toString();
   }
 
   private int width(int column) {

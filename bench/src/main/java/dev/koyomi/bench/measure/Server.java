@@ -100,6 +100,21 @@ public final class Server implements AutoCloseable {
         address.password());
   }
 
+  /** Another database of the same server, which stays. */
+  public DatabaseAddress otherDatabase() {
+    return postgres.address();
+  }
+
+  /** Units cannot become procedures there any more. */
+  public void forbidTemporary() throws SQLException {
+    try (Connection connection = connect(postgres.superuser());
+        Statement statement = connection.createStatement()) {
+      statement.execute(
+          "revoke temporary on database %s from public, %s"
+              .formatted(DATABASE, postgres.address().username()));
+    }
+  }
+
   /** What comes before every timed part: all tables vacuumed and analyzed, a checkpoint done. */
   public void settle() throws SQLException {
     try (Connection connection = connect(inside(postgres.superuser()));

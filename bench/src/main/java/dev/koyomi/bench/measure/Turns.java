@@ -2,6 +2,7 @@ package dev.koyomi.bench.measure;
 
 import java.util.ArrayList;
 import java.util.Collections;
+import java.util.Comparator;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Objects;
@@ -10,13 +11,42 @@ import java.util.SequencedMap;
 import java.util.function.Function;
 import java.util.stream.IntStream;
 
-/** What the entrants reached, taking turns; ratios are to the first of them. */
+/** What the entrants reached, taking turns. */
 public final class Turns {
   /** The turn to warm up gets this part of the jobs. */
   private static final int WARM_UP = 10;
 
-  /** One of those who take turns. */
-  public record Entrant(String name, int jobs, Part part) {}
+  /**
+   * One of those who take turns.
+   *
+   * @param usual takes part also where the system property {@code contenders} names nobody
+   */
+  public record Entrant(String name, boolean usual, int jobs, Part part) {
+    public Entrant(String name, int jobs, Part part) {
+      this(name, true, jobs, part);
+    }
+  }
+
+  /** Those that the system property {@code contenders} names, in its order. */
+  private static List<Entrant> chosen(List<Entrant> all) {
+    String names = System.getProperty("contenders", "");
+    if (names.isBlank()) {
+      return all.stream().filter(Entrant::usual).toList();
+    }
+    List<Entrant> chosen = new ArrayList<>();
+    for (String name : names.split(",", -1)) {
+      chosen.add(
+          all.stream()
+              .filter(entrant -> entrant.name.equals(name.strip()))
+              .findFirst()
+              .orElseThrow(
+                  () ->
+                      new IllegalArgumentException(
+                          "-Dcontenders=%s: there is no %s here, but %s"
+                              .formatted(names, name, all.stream().map(Entrant::name).toList()))));
+    }
+    return chosen;
+  }
 
   /** What an entrant does in its turn, from an empty database on. */
   public interface Part {
@@ -30,11 +60,12 @@ public final class Turns {
   }
 
   /**
-   * Runs the turns, one to warm up before, and tells of each as it ends. Every turn begins with
-   * another entrant.
+   * Runs the turns of those who are chosen, one to warm up before, and tells of each as it ends.
+   * Every turn begins with another entrant.
    */
-  public static Turns take(int turns, List<Entrant> entrants, Function<Result, String> told)
+  public static Turns take(int turns, List<Entrant> all, Function<Result, String> told)
       throws Exception {
+    List<Entrant> entrants = chosen(all);
     SequencedMap<String, List<Result>> results = new LinkedHashMap<>();
     entrants.forEach(entrant -> results.put(entrant.name(), new ArrayList<>()));
     List<Entrant> order = new ArrayList<>(entrants);
@@ -84,14 +115,17 @@ public final class Turns {
     return Collections.max(all(name, figure));
   }
 
-  /** The first entrant's figure divided by this one's: the median of the turns. */
-  public double ratio(String name, int figure) {
-    return medianOfPairs(figure, first(), name);
+  /** This one's figure divided by the other's: the median of the turns. */
+  public double multiple(String name, int figure, String other) {
+    return medianOfPairs(figure, name, other);
   }
 
-  /** This one's figure divided by the first entrant's: the median of the turns. */
-  public double multiple(String name, int figure) {
-    return medianOfPairs(figure, name, first());
+  /** Of these the one that took part with the highest median. */
+  public Optional<String> best(List<String> of, int figure) {
+    return of.stream()
+        .filter(results::containsKey)
+        .filter(name -> !Double.isNaN(median(name, figure)))
+        .max(Comparator.comparingDouble(name -> median(name, figure)));
   }
 
   private double medianOfPairs(int figure, String above, String below) {

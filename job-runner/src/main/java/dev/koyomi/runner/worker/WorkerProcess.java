@@ -10,6 +10,7 @@ import java.sql.SQLException;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.concurrent.ThreadFactory;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.LongSupplier;
@@ -43,9 +44,20 @@ public final class WorkerProcess implements AutoCloseable {
    * @param compile whether Units may become procedures where the server allows it
    * @param beat between two heartbeats
    * @param grace between two steps against a Unit that hangs
+   * @param slots makes a thread for each slot
    */
   public record Settings(
-      String pod, EndRule endRule, boolean compile, Duration beat, Duration grace) {
+      String pod,
+      EndRule endRule,
+      boolean compile,
+      Duration beat,
+      Duration grace,
+      ThreadFactory slots) {
+    /** Slots are threads of the platform: bench/README.md has what virtual ones would be. */
+    public Settings(String pod, EndRule endRule, boolean compile, Duration beat, Duration grace) {
+      this(pod, endRule, compile, beat, grace, Thread.ofPlatform().name("slot-", 1).factory());
+    }
+
     public static Settings usual(String pod, EndRule endRule) {
       return new Settings(pod, endRule, true, Duration.ofSeconds(5), Duration.ofSeconds(10));
     }
@@ -96,7 +108,7 @@ public final class WorkerProcess implements AutoCloseable {
     for (int i = 1; i <= plan.workers().concurrency(); i++) {
       Slot slot = new Slot(shared, i);
       slots.add(slot);
-      threads.add(Thread.ofPlatform().name("slot-" + i).unstarted(slot));
+      threads.add(settings.slots.newThread(slot));
     }
     this.watchdog =
         new Watchdog(slots, units.longestStride(), settings.grace, this::giveUp, nanoTime);
