@@ -228,6 +228,32 @@ final class SelectionDbTest {
     assertThat(billing.count("select count(*) from invoice")).isEqualTo(600);
   }
 
+  /** Its successor still selects. */
+  @Test
+  void keepsAFrozenSelectorOutOfTheSelectionOfItsSuccessor() throws Exception {
+    Billing billing = Billing.with(DATABASE, 600);
+    Selection selection = selectingRun();
+    Map<String, String> values = Map.of("logicalDate", "2026-11-01");
+
+    try (Connection connection = DATABASE.dataSource().getConnection()) {
+      Selection.Counts counts = selection.select(connection, billing.plan(), values);
+      billing.execute("update koyomi.run set selector_token = 78");
+
+      assertThatThrownBy(() -> selection.select(connection, billing.plan(), values))
+          .satisfies(SelectionDbTest::isTakenOver);
+      assertThatThrownBy(() -> selection.dispatch(connection, counts, false))
+          .satisfies(SelectionDbTest::isTakenOver);
+      selection.fail(connection, "SelectionFailed", "wrong");
+      selection.note(connection, "wrong");
+    }
+
+    assertThat(
+            billing.text(
+                "select format('%s %s %s', state, selector_token, message) from koyomi.run"))
+        .isEqualTo("Selecting 78 ");
+    assertThat(billing.count("select count(*) from koyomi.slice")).isZero();
+  }
+
   /**
    * The connection of a machine that was cut off lives for hours, and with it the locks of its
    * transaction.
