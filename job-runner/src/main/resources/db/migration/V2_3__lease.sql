@@ -439,10 +439,11 @@ comment on function koyomi.lease is 'Leases one slice to a worker: the best clas
 create function koyomi.split(p_lease bigint, p_pieces int) returns int
   language plpgsql as $$
 declare
+  v_state text;
   v_slice koyomi.slice;
   v_keep int;
 begin
-  perform from koyomi.run r join koyomi.slice s on s.run_id = r.id where s.lease = p_lease and r.state = 'Running' for share of r;
+  select r.state into v_state from koyomi.run r join koyomi.slice s on s.run_id = r.id where s.lease = p_lease for share of r;
   if not found then
     return null;
   end if;
@@ -451,7 +452,8 @@ begin
     return null;
   end if;
   v_keep := ceil((v_slice.stop - v_slice.position)::numeric / p_pieces);
-  if v_slice.lane is not null or v_slice.suspect > 0 or v_slice.position + v_keep >= v_slice.stop then
+  -- Of a run that is selecting once more, the owner goes on alone.
+  if v_state <> 'Running' or v_slice.lane is not null or v_slice.suspect > 0 or v_slice.position + v_keep >= v_slice.stop then
     return v_slice.stop;
   end if;
   insert into koyomi.slice (batch_id, run_id, chunk_id, attempt, prior, ordinals, started, position, stop, due_at, priority, uniq)

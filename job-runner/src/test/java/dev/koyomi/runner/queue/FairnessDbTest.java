@@ -223,6 +223,19 @@ final class FairnessDbTest {
     assertThat(billing.count("select cancelled from koyomi.runs")).isEqualTo(10);
   }
 
+  /** Its owner goes on: told that the lease is lost, it would lease and lose it for as long. */
+  @Test
+  void splitsNothingWhileTheRunSelectsAgain() throws Exception {
+    billing = Billing.with(DATABASE, 10);
+    billing.fire();
+    LeasedSlice slice = lease();
+    billing.text(
+        "select koyomi.select_again(1, %d, 99, 'r2', '1 minute')::text".formatted(billing.join()));
+
+    assertThat(splitInFour(slice)).hasValue(10);
+    assertThat(billing.count("select count(*) from koyomi.slice")).isEqualTo(1);
+  }
+
   /** Without the lock on the run the cancel would overlook the pieces that are just being made. */
   @Test
   void makesACancelWaitForASplit() throws Exception {
