@@ -230,6 +230,22 @@ final class LimitDbTest {
     assertThat(billing.count("select count(*) from koyomi.slice where lease is not null")).isZero();
   }
 
+  @Test
+  void aNewDefinitionPermitsNothingTwice() throws Exception {
+    DATABASE.stopClock();
+    String manifest = Billing.manifest("job: {", "job: {limits: {rate: 100/s}, ");
+    billing = Billing.with(DATABASE, 1, manifest);
+    permit(60);
+    Batches batches = new Batches(DATABASE.jdbi());
+
+    batches.register(
+        "billing/invoices", "test", 2, Billing.definition(manifest.replace("100/s", "90/s")));
+    assertThat(permit(60)).startsWith("30 ");
+    batches.register(
+        "billing/invoices", "test", 3, Billing.definition(manifest.replace("100/s", "90/m")));
+    assertThat(permit(60)).startsWith("60 ");
+  }
+
   /** After a failover the clock may be that of another machine. */
   @Test
   void aClockThatGoesBackPermitsNothingTwice() throws Exception {
