@@ -153,9 +153,11 @@ begin
   lapsed as (
     select cardinality(t.keys) as jobs from taken t where t.expires_at <= koyomi.now()),
   freed as (
-    delete from koyomi.unique_job u using taken t
-      where t.uniq and u.batch_id = p_batch and u.key = any (t.keys) and u.job_id = any (t.ids)
-        and (u.scope = 'Waiting' or u.scope = 'Unfinished' and t.expires_at <= koyomi.now())),
+    delete from koyomi.unique_job u using (
+        select o.key from koyomi.unique_job o join taken t on t.uniq and o.key = any (t.keys) and o.job_id = any (t.ids)
+          where o.batch_id = p_batch and (o.scope = 'Waiting' or o.scope = 'Unfinished' and t.expires_at <= koyomi.now())
+          order by o.key for update of o) as held
+      where u.batch_id = p_batch and u.key = held.key),
   jobs as (
     select t.ids[n] as id, t.keys[n] as key, job, t.due_at, t.id as row, n, t.uniq
       from taken t cross join lateral jsonb_array_elements(t.jobs) with ordinality as j(job, n)
@@ -198,8 +200,11 @@ begin
   taken as (
     delete from koyomi.inbox i using near n where i.id = n.id returning i.*),
   freed as (
-    delete from koyomi.unique_job u using taken t
-      where t.uniq and u.batch_id = p_batch and u.key = any (t.keys) and u.job_id = any (t.ids) and u.scope = 'Waiting'),
+    delete from koyomi.unique_job u using (
+        select o.key from koyomi.unique_job o join taken t on t.uniq and o.key = any (t.keys) and o.job_id = any (t.ids)
+          where o.batch_id = p_batch and o.scope = 'Waiting'
+          order by o.key for update of o) as held
+      where u.batch_id = p_batch and u.key = held.key),
   jobs as (
     select t.ids[n] as id, t.keys[n] as key, job, t.uniq, koyomi.lane_of(t.keys[n], v_batch.lanes) as lane
       from taken t cross join lateral jsonb_array_elements(t.jobs) with ordinality as j(job, n)),

@@ -440,6 +440,58 @@ final class EnqueueDbTest {
     }
   }
 
+  /** The order of the index is no merit of the statement. */
+  private static final String KEYS_AS_THEY_LIE =
+      "select set_config('enable_indexscan', '%1$s', false), set_config('enable_bitmapscan',"
+          + " '%1$s', false), set_config('enable_indexonlyscan', '%1$s', false)";
+
+  /**
+   * One enqueues two keys, another frees them, and a third holds up the freeing at the second: all
+   * take them in one order.
+   */
+  @ParameterizedTest
+  @ValueSource(strings = {"a lease", "a cancel", "a clear", "the end of a slice"})
+  void freesKeysInTheOrderInWhichTheyAreTaken(String how) throws Exception {
+    String both =
+        "select koyomi.enqueue_all('billing/invoices', '[%s]', unique_while => '%s')::text";
+    String scope = how.equals("a lease") ? "Waiting" : "Unfinished";
+    billing.text(both.formatted("{\"key\": \"b\"}, {\"key\": \"a\"}", scope));
+    String free =
+        switch (how) {
+          case "a lease" ->
+              "select koyomi.lease(%d, 7, false, true, -1, null, 0, '{}', false)::text"
+                  .formatted(billing.join());
+          case "a cancel" ->
+              "select koyomi.cancel_jobs(%d, null, '{a, b}', null)::text"
+                  .formatted(billing.batchId());
+          case "a clear" -> "select koyomi.clear(%d, null)::text".formatted(billing.batchId());
+          default -> {
+            LeasedSlice slice = lease();
+            yield "select koyomi.advance(%d, %d, 0, 2, null)::text"
+                .formatted(slice.id(), slice.lease());
+          }
+        };
+    try (Rival third = new Rival(DATABASE.dataSource());
+        Rival freeing = new Rival(DATABASE.dataSource());
+        Rival enqueuer = new Rival(DATABASE.dataSource())) {
+      third.inOpenTransaction(
+          open ->
+              open.createStatement()
+                  .execute("select from koyomi.unique_job where key = 'b' for update"));
+      text(freeing.connection(), KEYS_AS_THEY_LIE.formatted("off"));
+      var freed = freeing.blocked(connection -> text(connection, free));
+      var enqueued =
+          enqueuer.blocked(
+              connection ->
+                  text(connection, both.formatted("{\"key\": \"a\"}, {\"key\": \"b\"}", scope)));
+      third.commit();
+
+      assertThat(Rival.outcome(freed)).isNotNull();
+      assertThat(Rival.outcome(enqueued)).doesNotContain("NULL");
+      text(freeing.connection(), KEYS_AS_THEY_LIE.formatted("on"));
+    }
+  }
+
   // The run of the day --------------------------------------------------------------------------
 
   @ParameterizedTest
