@@ -778,6 +778,50 @@ final class LaneDbTest {
     assertThat(key(lease())).isEqualTo("a");
   }
 
+  @Test
+  void clearsAJobThatIsBeingPutIntoALane() throws Exception {
+    register(BY_KEY);
+    enqueue("a", 1);
+    try (Rival filler = new Rival(DATABASE.dataSource());
+        Rival person = new Rival(DATABASE.dataSource())) {
+      filler.inOpenTransaction(connection -> text(connection, FILL.formatted(billing.batchId())));
+      var cleared =
+          person.blocked(connection -> text(connection, "select koyomi.clear(1, null)::text"));
+      assertThat(cleared).isNotDone();
+      filler.commit();
+      assertThat(Rival.outcome(cleared)).isEqualTo("1");
+    }
+    assertThat(books())
+        .isEqualTo("Running: 1 = 0 done, 0 dead, 0 discarded, 1 cancelled; 0 retrying, 0 left");
+  }
+
+  /** Both take the run before what is in the inbox, so that neither waits for the other. */
+  @Test
+  void cancelsAJobThatIsBeingPutIntoALane() throws Exception {
+    register(BY_KEY);
+    enqueue("b", 1);
+    leave(lease());
+    enqueue("a", 1);
+    try (Rival third = new Rival(DATABASE.dataSource());
+        Rival person = new Rival(DATABASE.dataSource());
+        Rival filler = new Rival(DATABASE.dataSource())) {
+      third.inOpenTransaction(
+          open -> open.createStatement().execute("select from koyomi.run for share"));
+      var cancelled =
+          person.blocked(
+              connection ->
+                  text(connection, "select koyomi.cancel_jobs(1, null, '{a}', null)::text"));
+      var filled =
+          filler.blocked(connection -> text(connection, FILL.formatted(billing.batchId())));
+      third.commit();
+
+      assertThat(Rival.outcome(cancelled)).isEqualTo("1");
+      Rival.outcome(filled);
+    }
+    assertThat(books())
+        .isEqualTo("Running: 2 = 0 done, 0 dead, 0 discarded, 1 cancelled; 0 retrying, 1 left");
+  }
+
   /** Two who fill at once would put later jobs before earlier ones. */
   @Test
   void fillsNoLanesWhileAnotherDoes() throws Exception {

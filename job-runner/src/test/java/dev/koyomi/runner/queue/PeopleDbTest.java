@@ -288,6 +288,38 @@ final class PeopleDbTest {
     assertThat(billing.count("select count(*) from koyomi.unique_job")).isZero();
   }
 
+  /** It leaves the inbox at this moment, for a run that is not there yet. */
+  @Test
+  void cancelsAJobThatIsBeingTaken() throws Exception {
+    billing = Billing.with(DATABASE, 3);
+    enqueue("1");
+    long worker = billing.join();
+    try (Rival taker = new Rival(DATABASE.dataSource());
+        Rival person = new Rival(DATABASE.dataSource())) {
+      taker.inOpenTransaction(
+          open ->
+              open.createStatement()
+                  .execute(
+                      "select koyomi.lease(%d, 7, false, true, -1, null, 0, '{}', false)"
+                          .formatted(worker)));
+      var cancelled =
+          person.blocked(
+              waiting -> {
+                try (var row =
+                    waiting
+                        .createStatement()
+                        .executeQuery("select koyomi.cancel_jobs(1, null, array['1'], null)")) {
+                  row.next();
+                  return row.getInt(1);
+                }
+              });
+      assertThat(cancelled).isNotDone();
+      taker.commit();
+      assertThat(Rival.outcome(cancelled)).isEqualTo(1);
+    }
+    assertThat(books()).isEqualTo("Running: 1 = 0 done, 0 dead, 0 discarded, 1 cancelled; 0 left");
+  }
+
   @Test
   void cancelsNothingThatNobodyNamed() throws Exception {
     fire(3);
