@@ -72,7 +72,9 @@ begin
         keep_days = coalesce((v_spec #>> '{history,days}')::int, 90),
         time_zone = coalesce(v_spec ->> 'timeZone', 'UTC')
     where id = v_batch.id;
-  delete from koyomi.rate where batch_id = v_batch.id;
+  -- What was spent still counts, but its buckets say nothing of another period.
+  delete from koyomi.rate r using koyomi.batch b
+    where r.batch_id = v_batch.id and b.id = r.batch_id and b.rate_per is distinct from v_batch.rate_per;
   delete from koyomi.entry e where e.batch_id = v_batch.id and not exists (
     select from jsonb_array_elements(v_schedules) s where s ->> 'name' = e.name);
   insert into koyomi.entry as e (batch_id, name, cron, time_zone, watermark)

@@ -96,13 +96,18 @@ comment on function koyomi.log_unworked is 'Records the rest of a slice that is 
 
 create function koyomi.forget_unique(p_slice koyomi.slice, p_from int, p_to int) returns void
   language sql as $$
-  delete from koyomi.unique_job u
-    using koyomi.chunk c, generate_series(p_from, p_to - 1) as place
-    where c.id = p_slice.chunk_id and u.batch_id = p_slice.batch_id and u.scope = 'Unfinished'
-      and u.key = c.keys[coalesce(p_slice.ordinals[place + 1], place) + 1]
-      and u.job_id = c.ids[coalesce(p_slice.ordinals[place + 1], place) + 1]
-      and not exists (select from koyomi.failure f  -- tried again later
-                      where f.chunk_id = c.id and f.ordinal = coalesce(p_slice.ordinals[place + 1], place) and not f.cut)
+  -- Keys are locked in their order, here and wherever they are freed, as by those who enqueue several.
+  delete from koyomi.unique_job u using (
+      select o.key from koyomi.unique_job o
+        join koyomi.chunk c on c.id = p_slice.chunk_id
+        cross join generate_series(p_from, p_to - 1) as place
+        where o.batch_id = p_slice.batch_id and o.scope = 'Unfinished'
+          and o.key = c.keys[coalesce(p_slice.ordinals[place + 1], place) + 1]
+          and o.job_id = c.ids[coalesce(p_slice.ordinals[place + 1], place) + 1]
+          and not exists (select from koyomi.failure f  -- tried again later
+                          where f.chunk_id = c.id and f.ordinal = coalesce(p_slice.ordinals[place + 1], place) and not f.cut)
+        order by o.key for update of o) as held
+    where u.batch_id = p_slice.batch_id and u.key = held.key
 $$;
 comment on function koyomi.forget_unique is 'The jobs of these positions have ended: their keys may be enqueued again.';
 

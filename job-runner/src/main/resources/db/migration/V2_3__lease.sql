@@ -153,9 +153,11 @@ begin
   lapsed as (
     select cardinality(t.keys) as jobs from taken t where t.expires_at <= koyomi.now()),
   freed as (
-    delete from koyomi.unique_job u using taken t
-      where t.uniq and u.batch_id = p_batch and u.key = any (t.keys) and u.job_id = any (t.ids)
-        and (u.scope = 'Waiting' or u.scope = 'Unfinished' and t.expires_at <= koyomi.now())),
+    delete from koyomi.unique_job u using (
+        select o.key from koyomi.unique_job o join taken t on t.uniq and o.key = any (t.keys) and o.job_id = any (t.ids)
+          where o.batch_id = p_batch and (o.scope = 'Waiting' or o.scope = 'Unfinished' and t.expires_at <= koyomi.now())
+          order by o.key for update of o) as held
+      where u.batch_id = p_batch and u.key = held.key),
   jobs as (
     select t.ids[n] as id, t.keys[n] as key, job, t.due_at, t.id as row, n, t.uniq
       from taken t cross join lateral jsonb_array_elements(t.jobs) with ordinality as j(job, n)
@@ -198,8 +200,11 @@ begin
   taken as (
     delete from koyomi.inbox i using near n where i.id = n.id returning i.*),
   freed as (
-    delete from koyomi.unique_job u using taken t
-      where t.uniq and u.batch_id = p_batch and u.key = any (t.keys) and u.job_id = any (t.ids) and u.scope = 'Waiting'),
+    delete from koyomi.unique_job u using (
+        select o.key from koyomi.unique_job o join taken t on t.uniq and o.key = any (t.keys) and o.job_id = any (t.ids)
+          where o.batch_id = p_batch and o.scope = 'Waiting'
+          order by o.key for update of o) as held
+      where u.batch_id = p_batch and u.key = held.key),
   jobs as (
     select t.ids[n] as id, t.keys[n] as key, job, t.uniq, koyomi.lane_of(t.keys[n], v_batch.lanes) as lane
       from taken t cross join lateral jsonb_array_elements(t.jobs) with ordinality as j(job, n)),
@@ -439,10 +444,11 @@ comment on function koyomi.lease is 'Leases one slice to a worker: the best clas
 create function koyomi.split(p_lease bigint, p_pieces int) returns int
   language plpgsql as $$
 declare
+  v_state text;
   v_slice koyomi.slice;
   v_keep int;
 begin
-  perform from koyomi.run r join koyomi.slice s on s.run_id = r.id where s.lease = p_lease and r.state = 'Running' for share of r;
+  select r.state into v_state from koyomi.run r join koyomi.slice s on s.run_id = r.id where s.lease = p_lease for share of r;
   if not found then
     return null;
   end if;
@@ -451,7 +457,8 @@ begin
     return null;
   end if;
   v_keep := ceil((v_slice.stop - v_slice.position)::numeric / p_pieces);
-  if v_slice.lane is not null or v_slice.suspect > 0 or v_slice.position + v_keep >= v_slice.stop then
+  -- Of a run that is selecting once more, the owner goes on alone.
+  if v_state <> 'Running' or v_slice.lane is not null or v_slice.suspect > 0 or v_slice.position + v_keep >= v_slice.stop then
     return v_slice.stop;
   end if;
   insert into koyomi.slice (batch_id, run_id, chunk_id, attempt, prior, ordinals, started, position, stop, due_at, priority, uniq)

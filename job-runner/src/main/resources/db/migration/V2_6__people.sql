@@ -161,8 +161,11 @@ create function koyomi.cancel_retries(p_run bigint, p_keys text[], p_ids bigint[
       where f.run_id = p_run and not f.cut and c.id = f.chunk_id and (p_keys is null and p_ids is null or coalesce(c.keys[f.ordinal + 1] = any (p_keys), false) or coalesce(c.ids[f.ordinal + 1] = any (p_ids), false))
       returning f.chunk_id, f.ordinal, f.attempt, c.keys[f.ordinal + 1] as key, c.ids[f.ordinal + 1] as job_id),
   freed as (
-    delete from koyomi.unique_job u using cut
-      where u.batch_id = (select r.batch_id from koyomi.run r where r.id = p_run) and u.key = cut.key and u.job_id = cut.job_id and u.scope = 'Unfinished'),
+    delete from koyomi.unique_job u using (
+        select o.batch_id, o.key from koyomi.unique_job o join cut on cut.key = o.key and cut.job_id = o.job_id
+          where o.batch_id = (select r.batch_id from koyomi.run r where r.id = p_run) and o.scope = 'Unfinished'
+          order by o.key for update of o) as held
+      where u.batch_id = held.batch_id and u.key = held.key),
   logged as (
     insert into koyomi.work (run_id, chunk_id, attempt, kind, ordinals, succeeded, skipped, cancelled, ended_at)
       select p_run, chunk_id, attempt, 'Cancelled', array_agg(ordinal order by ordinal), 0, 0, count(*), koyomi.now() from cut group by chunk_id, attempt
@@ -220,6 +223,33 @@ declare
   v_jobs int := 0;
   v_more int;
 begin
+  -- The inbox before the slices: what leaves it at this moment is in a slice when this statement has waited for it, and its run may be new.
+  perform from koyomi.run r
+    where r.batch_id = p_batch and r.state in ('Selecting', 'Running') and (p_run is null or r.id = p_run)
+    order by r.id for no key update;
+  if p_run is null then
+    with hit as (
+      select i.* from koyomi.inbox i where i.batch_id = p_batch and (i.keys && p_keys or i.ids && p_ids) for update),
+    jobs as (
+      select hit.id, hit.uniq, k.key, k.job_id, hit.jobs -> (k.n - 1)::int as job, k.n,
+             coalesce(k.key = any (p_keys), false) or coalesce(k.job_id = any (p_ids), false) as cancelled
+      from hit cross join lateral unnest(hit.keys, hit.ids) with ordinality as k(key, job_id, n)),
+    freed as (
+      delete from koyomi.unique_job u using (
+          select o.key from koyomi.unique_job o join jobs j on j.uniq and j.cancelled and j.key = o.key and j.job_id = o.job_id
+            where o.batch_id = p_batch and o.scope <> 'Period'
+            order by o.key for update of o) as held
+        where u.batch_id = p_batch and u.key = held.key),
+    rest as (
+      select j.id, array_agg(j.job_id order by j.n) as ids, array_agg(j.key order by j.n) as keys, jsonb_agg(j.job order by j.n) as jobs
+        from jobs j where not j.cancelled group by j.id),
+    kept as (
+      update koyomi.inbox i set ids = r.ids, keys = r.keys, jobs = r.jobs from rest r where i.id = r.id),
+    gone as (
+      delete from koyomi.inbox i using hit where i.id = hit.id and not exists (select from rest r where r.id = i.id))
+    select count(*) into v_more from jobs where cancelled;
+    v_jobs := v_jobs + v_more;
+  end if;
   for v_run in
     select r.id from koyomi.run r
       where r.batch_id = p_batch and r.state in ('Selecting', 'Running') and (p_run is null or r.id = p_run)
@@ -235,26 +265,6 @@ begin
     v_jobs := v_jobs + koyomi.cancel_retries(v_run, coalesce(p_keys, '{}'), coalesce(p_ids, '{}'));
     perform koyomi.finish(v_run);
   end loop;
-  if p_run is null then
-    with hit as (
-      select i.* from koyomi.inbox i where i.batch_id = p_batch and (i.keys && p_keys or i.ids && p_ids) for update),
-    jobs as (
-      select hit.id, hit.uniq, k.key, k.job_id, hit.jobs -> (k.n - 1)::int as job, k.n,
-             coalesce(k.key = any (p_keys), false) or coalesce(k.job_id = any (p_ids), false) as cancelled
-      from hit cross join lateral unnest(hit.keys, hit.ids) with ordinality as k(key, job_id, n)),
-    freed as (
-      delete from koyomi.unique_job u using jobs j
-        where j.uniq and j.cancelled and u.batch_id = p_batch and u.key = j.key and u.job_id = j.job_id and u.scope <> 'Period'),
-    rest as (
-      select j.id, array_agg(j.job_id order by j.n) as ids, array_agg(j.key order by j.n) as keys, jsonb_agg(j.job order by j.n) as jobs
-        from jobs j where not j.cancelled group by j.id),
-    kept as (
-      update koyomi.inbox i set ids = r.ids, keys = r.keys, jobs = r.jobs from rest r where i.id = r.id),
-    gone as (
-      delete from koyomi.inbox i using hit where i.id = hit.id and not exists (select from rest r where r.id = i.id))
-    select count(*) into v_more from jobs where cancelled;
-    v_jobs := v_jobs + v_more;
-  end if;
   return v_jobs;
 end $$;
 comment on function koyomi.cancel_jobs is 'Cancels unfinished jobs by key or by number, also running ones: their Unit cannot commit any more.';
@@ -267,6 +277,20 @@ declare
   v_jobs bigint := 0;
   v_more bigint;
 begin
+  -- The inbox before the slices: see cancel_jobs.
+  perform from koyomi.run r where r.batch_id = p_batch and r.state = 'Running' and (p_run is null or r.id = p_run) order by r.id for no key update;
+  if p_run is null then
+    with gone as (
+      delete from koyomi.inbox i where i.batch_id = p_batch returning i.keys, i.ids),
+    freed as (
+      delete from koyomi.unique_job u using (
+          select o.key from koyomi.unique_job o join gone g on o.key = any (g.keys) and o.job_id = any (g.ids)
+            where o.batch_id = p_batch and o.scope <> 'Period'
+            order by o.key for update of o) as held
+        where u.batch_id = p_batch and u.key = held.key)
+    select coalesce(sum(cardinality(keys)), 0) into v_more from gone;
+    v_jobs := v_jobs + v_more;
+  end if;
   for v_run in
     select r.id from koyomi.run r where r.batch_id = p_batch and r.state = 'Running' and (p_run is null or r.id = p_run) order by r.id for no key update
   loop
@@ -277,14 +301,6 @@ begin
     v_jobs := v_jobs + koyomi.cancel_retries(v_run, null, null);
     perform koyomi.finish(v_run);
   end loop;
-  if p_run is null then
-    with gone as (
-      delete from koyomi.inbox i where i.batch_id = p_batch returning i.keys, i.ids),
-    freed as (
-      delete from koyomi.unique_job u using gone g where u.batch_id = p_batch and u.key = any (g.keys) and u.job_id = any (g.ids) and u.scope <> 'Period')
-    select coalesce(sum(cardinality(keys)), 0) into v_more from gone;
-    v_jobs := v_jobs + v_more;
-  end if;
   return v_jobs;
 end $$;
 comment on function koyomi.clear is 'Cancels the waiting jobs of a batch or of one run; those in the hands of a worker go on.';

@@ -76,15 +76,19 @@ public final class Selection {
       throws SQLException, Refused {
     Plan.Selection trigger = Objects.requireNonNull(plan.trigger());
     ChunkInsert.Parameters parameters = new ChunkInsert.Parameters(values);
-    return committed(connection, plan, () -> ofQuery(connection, plan, trigger, parameters));
+    return committed(
+        connection, plan, lanes -> ofQuery(connection, plan, trigger, parameters, lanes));
   }
 
   private Payload ofQuery(
-      Connection connection, Plan plan, Plan.Selection trigger, ChunkInsert.Parameters parameters)
+      Connection connection,
+      Plan plan,
+      Plan.Selection trigger,
+      ChunkInsert.Parameters parameters,
+      int lanes)
       throws SQLException, Refused {
     Payload payload = described(connection, plan, trigger, parameters);
-    new ChunkInsert(payload, plan.job().order().lanes())
-        .ofQuery(connection, run, token, trigger, parameters);
+    new ChunkInsert(payload, lanes).ofQuery(connection, run, token, trigger, parameters);
     return payload;
   }
 
@@ -99,8 +103,7 @@ public final class Selection {
       throws SQLException, Refused {
     Plan.Selection trigger = Objects.requireNonNull(plan.trigger());
     ChunkInsert.Parameters parameters = new ChunkInsert.Parameters(values);
-    return committed(
-        connection, plan, () -> ofOther(connection, source, plan, trigger, parameters));
+    return committed(connection, plan, _ -> ofOther(connection, source, plan, trigger, parameters));
   }
 
   private Payload ofOther(
@@ -151,7 +154,7 @@ public final class Selection {
     return committed(
         connection,
         plan,
-        () -> {
+        _ -> {
           Payload payload = Payload.of(names, kinds, plan.unit().sql().needed());
           try (ChunkCopy copy = new ChunkCopy(connection, run, token, payload)) {
             rows.into(copy);
@@ -162,16 +165,17 @@ public final class Selection {
   }
 
   private interface Writing {
-    Payload write() throws SQLException, Refused;
+    Payload write(int lanes) throws SQLException, Refused;
   }
 
   private Counts committed(Connection connection, Plan plan, Writing writing)
       throws SQLException, Refused {
+    int lanes = lanes(connection);
     connection.setAutoCommit(false);
     boolean committed = false;
     try {
       limitTime(connection, Objects.requireNonNull(plan.trigger()).timeout());
-      Written anew = written(connection, plan, writing);
+      Written anew = written(connection, plan, lanes, writing);
       Counts counts = rest ? withoutSettled(connection, anew, run) : anew.counts;
       hold(connection);
       connection.commit();
@@ -192,10 +196,28 @@ public final class Selection {
    */
   private record Written(Counts counts, ChunkInsert insert) {}
 
-  private Written written(Connection connection, Plan plan, Writing writing)
+  /**
+   * Lanes that the batch has as it is registered; this process's definition may be older. While the
+   * run selects, the order cannot change: who is about to change it is waited for.
+   */
+  private int lanes(Connection connection) throws SQLException {
+    try (PreparedStatement statement =
+        connection.prepareStatement(
+            """
+            select b.lanes from koyomi.run r join koyomi.batch b on b.id = r.batch_id where r.id = ? for share of b
+            """)) {
+      statement.setLong(1, run);
+      try (ResultSet row = statement.executeQuery()) {
+        row.next();
+        return row.getInt(1);
+      }
+    }
+  }
+
+  private Written written(Connection connection, Plan plan, int lanes, Writing writing)
       throws SQLException, Refused {
     int maxJobs = Objects.requireNonNull(plan.trigger()).maxJobs();
-    ChunkInsert insert = new ChunkInsert(writing.write(), plan.job().order().lanes());
+    ChunkInsert insert = new ChunkInsert(writing.write(lanes), lanes);
     Raw raw = raw(connection);
     if (raw.jobs > maxJobs) {
       throw new Refused(
@@ -208,7 +230,7 @@ public final class Selection {
       refuseOversized(connection, plan.job().maxPayload());
     }
     boolean cutWell = raw.largest <= 2L * ChunkInsert.BYTES;
-    boolean lanesMissing = plan.job().order().ordered() && !raw.inLanes;
+    boolean lanesMissing = lanes > 0 && !raw.inLanes;
     long kept = raw.jobs;
     if (!distinct || !cutWell || lanesMissing) {
       insert.ofChunks(connection, run, token, null);
@@ -277,9 +299,9 @@ public final class Selection {
       Selection self = new Selection(openUnseen(connection, batchId));
       Writing writing =
           source == null
-              ? () -> self.ofQuery(connection, plan, trigger, parameters)
-              : () -> self.ofOther(connection, source, plan, trigger, parameters);
-      Written anew = self.written(connection, plan, writing);
+              ? lanes -> self.ofQuery(connection, plan, trigger, parameters, lanes)
+              : _ -> self.ofOther(connection, source, plan, trigger, parameters);
+      Written anew = self.written(connection, plan, plan.job().order().lanes(), writing);
       if (again == null) {
         return new Rehearsal(
             anew.counts.selected, anew.counts.duplicates, 0, 0, self.sample(connection));

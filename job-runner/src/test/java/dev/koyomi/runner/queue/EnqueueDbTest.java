@@ -208,6 +208,26 @@ final class EnqueueDbTest {
     assertThat(lease().values().keys()).containsExactly("1");
   }
 
+  /** What another session is taking is passed by; what is not yet due stays, though it is free. */
+  @Test
+  void takesTheNextJobsThatAreDueAndWaitsForNobody() throws Exception {
+    enqueue(1);
+    enqueue(2);
+    enqueue(3, ", run_at => koyomi.now() + interval '1 hour'");
+    long worker = billing.join();
+    try (Rival taker = new Rival(DATABASE.dataSource());
+        Connection connection = DATABASE.dataSource().getConnection()) {
+      taker.inOpenTransaction(
+          open ->
+              open.createStatement().execute("select from koyomi.inbox where id = 1 for update"));
+      connection.createStatement().execute("set lock_timeout = '2s'");
+
+      assertThat(billing.lease(connection, worker).orElseThrow().values().keys())
+          .containsExactly("2");
+      connection.createStatement().execute("reset lock_timeout");
+    }
+  }
+
   @Test
   void packsManySingleJobsIntoOneChunkInOneLease() throws Exception {
     for (int i = 1; i <= 600; i++) {
@@ -320,6 +340,36 @@ final class EnqueueDbTest {
     assertThat(billing.count("select count(*) from koyomi.unique_job")).isZero();
   }
 
+  /** The first is running, and its key was free again when the second came. */
+  @ParameterizedTest
+  @ValueSource(strings = {"succeeds", "is cancelled", "is cancelled while it waits again"})
+  void theEndOfAJobFreesNoOtherJobsKey(String how) throws Exception {
+    enqueue(1, ", unique_while => 'Waiting'");
+    LeasedSlice first = lease();
+    enqueue(1, ", unique_while => 'Unfinished', run_at => koyomi.now() + interval '1 h'");
+
+    switch (how) {
+      case "succeeds" -> done(first);
+      case "is cancelled" -> cancel(1);
+      default -> {
+        fail(first, Duration.ofHours(1));
+        billing.execute("update koyomi.failure set cut = false");
+        billing.execute("delete from koyomi.slice");
+        cancel(1);
+      }
+    }
+
+    assertThat(enqueue(1, ", unique_while => 'Unfinished'")).isEqualTo("enqueued already");
+  }
+
+  private void cancel(int job) {
+    assertThat(
+            billing.count(
+                "select koyomi.cancel_jobs(%d, null, null, '{%d}')"
+                    .formatted(billing.batchId(), job)))
+        .isEqualTo(1);
+  }
+
   @Test
   void refusesASecondJobOfTheKeyForAPeriod() throws Exception {
     String unique = ", unique_for => '1 hour'";
@@ -370,14 +420,88 @@ final class EnqueueDbTest {
     assertThat(billing.count("select count(*) from koyomi.inbox")).isEqualTo(1);
   }
 
+  @Test
+  void twoWhoEnqueueTheSameKeysInAnotherOrderDoNotWaitForEachOther() throws Exception {
+    String unique = ", unique_while => 'Waiting'";
+    try (Rival one = new Rival(DATABASE.dataSource());
+        Rival other = new Rival(DATABASE.dataSource())) {
+      one.inOpenTransaction(connection -> text(connection, enqueueing(1, unique)));
+      var waiting =
+          other.blocked(
+              connection ->
+                  text(
+                      connection,
+                      "select koyomi.enqueue_all('billing/invoices', '[{\"key\": 2}, {\"key\":"
+                          + " 1}]', unique_while => 'Waiting')::text"));
+      assertThat(waiting).isNotDone();
+      assertThat(text(one.connection(), enqueueing(2, unique))).isNotEqualTo("enqueued already");
+      one.commit();
+      assertThat(Rival.outcome(waiting)).isEqualTo("{NULL,NULL}");
+    }
+  }
+
+  /** The order of the index is no merit of the statement. */
+  private static final String KEYS_AS_THEY_LIE =
+      "select set_config('enable_indexscan', '%1$s', false), set_config('enable_bitmapscan',"
+          + " '%1$s', false), set_config('enable_indexonlyscan', '%1$s', false)";
+
+  /**
+   * One enqueues two keys, another frees them, and a third holds up the freeing at the second: all
+   * take them in one order.
+   */
+  @ParameterizedTest
+  @ValueSource(strings = {"a lease", "a cancel", "a clear", "the end of a slice"})
+  void freesKeysInTheOrderInWhichTheyAreTaken(String how) throws Exception {
+    String both =
+        "select koyomi.enqueue_all('billing/invoices', '[%s]', unique_while => '%s')::text";
+    String scope = how.equals("a lease") ? "Waiting" : "Unfinished";
+    billing.text(both.formatted("{\"key\": \"b\"}, {\"key\": \"a\"}", scope));
+    String free =
+        switch (how) {
+          case "a lease" ->
+              "select koyomi.lease(%d, 7, false, true, -1, null, 0, '{}', false)::text"
+                  .formatted(billing.join());
+          case "a cancel" ->
+              "select koyomi.cancel_jobs(%d, null, '{a, b}', null)::text"
+                  .formatted(billing.batchId());
+          case "a clear" -> "select koyomi.clear(%d, null)::text".formatted(billing.batchId());
+          default -> {
+            LeasedSlice slice = lease();
+            yield "select koyomi.advance(%d, %d, 0, 2, null)::text"
+                .formatted(slice.id(), slice.lease());
+          }
+        };
+    try (Rival third = new Rival(DATABASE.dataSource());
+        Rival freeing = new Rival(DATABASE.dataSource());
+        Rival enqueuer = new Rival(DATABASE.dataSource())) {
+      third.inOpenTransaction(
+          open ->
+              open.createStatement()
+                  .execute("select from koyomi.unique_job where key = 'b' for update"));
+      text(freeing.connection(), KEYS_AS_THEY_LIE.formatted("off"));
+      var freed = freeing.blocked(connection -> text(connection, free));
+      var enqueued =
+          enqueuer.blocked(
+              connection ->
+                  text(connection, both.formatted("{\"key\": \"a\"}, {\"key\": \"b\"}", scope)));
+      third.commit();
+
+      assertThat(Rival.outcome(freed)).isNotNull();
+      assertThat(Rival.outcome(enqueued)).doesNotContain("NULL");
+      text(freeing.connection(), KEYS_AS_THEY_LIE.formatted("on"));
+    }
+  }
+
   // The run of the day --------------------------------------------------------------------------
 
-  @Test
-  void anOpenTransactionOfAnEnqueuerBlocksNeitherEnqueuersNorWorkers() throws Exception {
+  @ParameterizedTest
+  @ValueSource(strings = {"", ", unique_while => 'Waiting'"})
+  void anOpenTransactionOfAnEnqueuerBlocksNeitherEnqueuersNorWorkers(String further)
+      throws Exception {
     try (Connection open = DATABASE.dataSource().getConnection()) {
       open.setAutoCommit(false);
-      text(open, enqueueing(1, ""));
-      assertThat(enqueue(2)).isEqualTo("2");
+      text(open, enqueueing(1, further));
+      assertThat(enqueue(2, further)).isEqualTo("2");
       work();
       assertThat(invoices()).isEqualTo(1);
       assertThat(billing.count("select count(*) from koyomi.run")).isEqualTo(1);
@@ -386,6 +510,27 @@ final class EnqueueDbTest {
     work();
     assertThat(invoices()).isEqualTo(2);
     assertThat(billing.run()).isEqualTo("Running 2/2/0/0");
+  }
+
+  @Test
+  void anOpenTransactionOfAnEnqueuerHoldsUpNoNewDefinition() throws Exception {
+    String definition = Billing.definition(Billing.manifest("maxAttempts: 2", "maxAttempts: 3"));
+    try (Connection open = DATABASE.dataSource().getConnection();
+        Connection operator = DATABASE.dataSource().getConnection()) {
+      open.setAutoCommit(false);
+      text(open, enqueueing(1, ", unique_while => 'Unfinished'"));
+      text(operator, "select set_config('lock_timeout', '2s', false)");
+      try (var statement =
+          operator.prepareStatement(
+              "select koyomi.register('billing/invoices', 'test', 2, false, ?::jsonb)")) {
+        statement.setString(1, definition);
+        statement.execute();
+      } finally {
+        text(operator, "select set_config('lock_timeout', '0', false)");
+      }
+      open.commit();
+    }
+    assertThat(billing.count("select generation from koyomi.batch")).isEqualTo(2);
   }
 
   @Test

@@ -270,6 +270,88 @@ final class FairnessDbTest {
     assertThat(billing.count("select cancelled from koyomi.runs")).isEqualTo(10);
   }
 
+  /** Its owner goes on: told that the lease is lost, it would lease and lose it for as long. */
+  @Test
+  void splitsNothingWhileTheRunSelectsAgain() throws Exception {
+    billing = Billing.with(DATABASE, 10);
+    billing.fire();
+    LeasedSlice slice = lease();
+    billing.text(
+        "select koyomi.select_again(1, %d, 99, 'r2', '1 minute')::text".formatted(billing.join()));
+
+    assertThat(splitInFour(slice)).hasValue(10);
+    assertThat(billing.count("select count(*) from koyomi.slice")).isEqualTo(1);
+  }
+
+  /** Without the lock on the run the cancel would overlook the pieces that are just being made. */
+  @Test
+  void makesACancelWaitForASplit() throws Exception {
+    billing = Billing.with(DATABASE, 10);
+    billing.fire();
+    LeasedSlice slice = lease();
+    try (Rival owner = new Rival(DATABASE.dataSource());
+        Rival canceller = new Rival(DATABASE.dataSource())) {
+      owner.inOpenTransaction(open -> billing.slices().split(open, slice.lease(), 4));
+      var cancelled =
+          canceller.blocked(
+              waiting -> waiting.createStatement().execute("select koyomi.cancel_run(1, 'wrong')"));
+      assertThat(cancelled).isNotDone();
+      owner.commit();
+      Rival.outcome(cancelled);
+    }
+    assertThat(billing.count("select count(*) from koyomi.slice")).isZero();
+    assertThat(billing.count("select cancelled from koyomi.runs")).isEqualTo(10);
+  }
+
+  @Test
+  void thePiecesOfARetryAreRetriesOfTheSameJobs() throws Exception {
+    billing = Billing.with(DATABASE, 2);
+    billing.text(
+        """
+        select koyomi.enqueue_all('billing/invoices',
+          (select jsonb_agg(jsonb_build_object('key', g)) from generate_series(1, 4) as g), unique_while => 'Unfinished')::text
+        """);
+    LeasedSlice slice = lease();
+    for (int at : new int[] {0, 2, 3}) {
+      if (at == 2) {
+        connected(connection -> billing.work(connection, slice, 1));
+      }
+      connected(
+          connection ->
+              billing
+                  .slices()
+                  .fail(
+                      connection,
+                      slice,
+                      at,
+                      new JobFailure("X", "x", JobFailure.Kind.Dead),
+                      Duration.ZERO));
+    }
+    billing.text("select koyomi.finish(1)::text");
+    billing.execute("update koyomi.slice set prior = 1");
+
+    splitInFour(lease());
+
+    assertThat(
+            billing.text(
+                "select string_agg(format('%s-%s of %s %s %s %s', position, stop, ordinals,"
+                    + " attempt, prior, uniq), ', ' order by id) from koyomi.slice"))
+        .isEqualTo("0-1 of {0,2,3} 2 1 t, 1-2 of {0,2,3} 2 1 t, 2-3 of {0,2,3} 2 1 t");
+  }
+
+  @Test
+  void splitsNoSuspectAndNoLane() throws Exception {
+    billing = Billing.with(DATABASE, 10);
+    billing.fire();
+    LeasedSlice slice = lease();
+    billing.execute("update koyomi.slice set suspect = 3");
+    assertThat(splitInFour(slice)).hasValue(10);
+
+    billing.execute("update koyomi.slice set suspect = 0, lane = 1");
+    assertThat(splitInFour(slice)).hasValue(10);
+    assertThat(billing.count("select count(*) from koyomi.slice")).isEqualTo(1);
+  }
+
   // Better work ---------------------------------------------------------------------------------
 
   @ParameterizedTest

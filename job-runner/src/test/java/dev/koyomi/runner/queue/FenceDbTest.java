@@ -13,6 +13,9 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.RegisterExtension;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** For each job, at most one commit of its Unit with its advance, whoever believes what. */
 final class FenceDbTest {
@@ -105,6 +108,38 @@ final class FenceDbTest {
         .hasMessageContaining("no longer at position");
   }
 
+  /** Of the job in the middle and of the last, by a Unit that has a connection and by SQL. */
+  @ParameterizedTest
+  @CsvSource({
+    "another lease, 1, 0, 1",
+    "another lease, 1, 0, 10",
+    "a position before the cursor, 0, 0, 1",
+    "a position before the cursor, 0, 0, 9",
+    "a position behind the cursor, 0, 2, 1",
+    "a position behind the cursor, 0, 2, 8"
+  })
+  void refusesAStepThatIsNotTheSlices(String what, int otherLease, int position, int jobs)
+      throws Exception {
+    LeasedSlice slice = lease(worker());
+    if (otherLease == 0) {
+      work(slice, 0);
+    }
+    long lease = slice.lease() + otherLease;
+    String step = "koyomi.advance(%d, %d, %d, %d".formatted(slice.id(), lease, position, jobs);
+
+    assertThatThrownBy(() -> execute("select " + step + ", null)"))
+        .as(what)
+        .isInstanceOfSatisfying(
+            SQLException.class, e -> assertThat(e.getSQLState()).isEqualTo(Slices.FENCED));
+    connection.setAutoCommit(false);
+    execute("select koyomi.begin_unit(%d)".formatted(lease));
+    assertThatThrownBy(() -> execute("select " + step + ")"))
+        .as(what)
+        .isInstanceOfSatisfying(
+            SQLException.class, e -> assertThat(e.getSQLState()).isEqualTo(Slices.FENCED));
+    connection.rollback();
+  }
+
   /**
    * An UPDATE that matches nothing does not stop a COMMIT sent in the same flush; an exception
    * does.
@@ -140,6 +175,21 @@ final class FenceDbTest {
             SQLException.class, e -> assertThat(e.getSQLState()).isEqualTo(Slices.UNIT_COMMITTED));
   }
 
+  /** It began a transaction of its own for the next job, under the mark of another lease. */
+  @Test
+  void takesNoMarkOfAnotherLease() throws Exception {
+    LeasedSlice slice = lease(worker());
+    connection.setAutoCommit(false);
+    execute("select koyomi.begin_unit(%d)".formatted(slice.lease() + 1));
+
+    assertThatThrownBy(
+            () ->
+                execute("select koyomi.advance(%d, %d, 0, 1)".formatted(slice.id(), slice.lease())))
+        .isInstanceOfSatisfying(
+            SQLException.class, e -> assertThat(e.getSQLState()).isEqualTo(Slices.UNIT_COMMITTED));
+    connection.rollback();
+  }
+
   @Test
   void letsNoUnitOfACancelledRunCommit() throws Exception {
     LeasedSlice slice = lease(worker());
@@ -162,6 +212,51 @@ final class FenceDbTest {
     assertThat(billing.count("select cancelled from koyomi.runs")).isEqualTo(10);
   }
 
+  @ParameterizedTest
+  @ValueSource(strings = {"draining_at", "stopped_at", "lost_at"})
+  void leasesNothingToAWorkerThatIsAboutToGo(String how) throws Exception {
+    long worker = worker();
+    billing.execute("update koyomi.worker set %s = koyomi.now()".formatted(how));
+
+    assertThat(billing.lease(connection, worker)).isEmpty();
+  }
+
+  @Test
+  void leasesNothingToAWorkerThatBeginsToDrain() throws Exception {
+    long worker = worker();
+    try (Rival drainer = new Rival(DATABASE.dataSource());
+        Rival leaser = new Rival(DATABASE.dataSource())) {
+      drainer.inOpenTransaction(
+          open -> open.createStatement().execute("select koyomi.drain(%d)".formatted(worker)));
+      var lease = leaser.blocked(waiting -> billing.lease(waiting, worker));
+      assertThat(lease).isNotDone();
+      drainer.commit();
+
+      assertThat(Rival.outcome(lease)).isEmpty();
+    }
+  }
+
+  /** What another session is taking is passed by; what is not yet due stays, though it is free. */
+  @Test
+  void leasesTheNextSliceThatIsDueAndWaitsForNobody() throws Exception {
+    billing.execute(
+        """
+        insert into koyomi.slice (batch_id, run_id, chunk_id, stop, due_at)
+          select batch_id, run_id, chunk_id, stop, due_at + later
+            from koyomi.slice, unnest('{0, 1h}'::interval[]) as later
+        """);
+    try (Rival taker = new Rival(DATABASE.dataSource())) {
+      taker.inOpenTransaction(
+          open ->
+              open.createStatement().execute("select from koyomi.slice where id = 1 for update"));
+      execute("set lock_timeout = '2s'");
+
+      assertThat(lease(worker()).id()).isEqualTo(2);
+      assertThat(billing.lease(connection, worker())).isEmpty();
+      execute("reset lock_timeout");
+    }
+  }
+
   /**
    * Who is being declared lost at this moment must not lease: nobody would ever free that slice.
    */
@@ -180,6 +275,28 @@ final class FenceDbTest {
 
       assertThat(Rival.outcome(lease)).isEmpty();
     }
+  }
+
+  /** What was done is counted once. */
+  @Test
+  void givesNothingBackThatIsBeingFreed() throws Exception {
+    LeasedSlice slice = lease(worker());
+    work(slice, 0);
+    try (Rival sweeper = new Rival(DATABASE.dataSource());
+        Rival owner = new Rival(DATABASE.dataSource())) {
+      sweeper.inOpenTransaction(
+          open ->
+              open.createStatement()
+                  .execute(
+                      "update koyomi.worker set stopped_at = koyomi.now(); select koyomi.sweep()"));
+      var givenBack = owner.blocked(waiting -> billing.slices().giveBack(waiting, slice.lease()));
+      assertThat(givenBack).isNotDone();
+      sweeper.commit();
+
+      assertThat(Rival.outcome(givenBack)).isEmpty();
+    }
+    assertThat(billing.count("select sum(succeeded) from koyomi.work")).isEqualTo(1);
+    assertThat(billing.count("select succeeded from koyomi.runs")).isEqualTo(1);
   }
 
   @Test

@@ -7,13 +7,16 @@ import dev.koyomi.runner.testing.Billing;
 import dev.koyomi.runner.testing.Rival;
 import dev.koyomi.runner.testing.TestClock;
 import dev.koyomi.runner.testing.TestDatabase;
+import dev.koyomi.runner.trigger.TriggerResult;
 import dev.koyomi.runner.worker.EndRule;
 import dev.koyomi.runner.worker.WorkerProcess;
+import java.security.SecureRandom;
 import java.sql.Connection;
 import java.sql.SQLException;
 import java.time.Duration;
 import java.util.Objects;
 import java.util.Optional;
+import java.util.concurrent.Executors;
 import java.util.concurrent.locks.LockSupport;
 import org.jspecify.annotations.NullUnmarked;
 import org.junit.jupiter.api.BeforeEach;
@@ -252,6 +255,22 @@ final class LaneDbTest {
   }
 
   @Test
+  void dispatchesALaneInTheOrderOfTheQuery() throws Exception {
+    register("{mode: Fifo}", 1200, "null");
+
+    billing.fire();
+
+    assertThat(
+            billing.text(
+                """
+                select bool_and(key::int = n)::text
+                  from (select u.key, row_number() over (order by s.id, u.o) as n
+                          from koyomi.slice s join koyomi.chunk c on c.id = s.chunk_id, unnest(c.keys) with ordinality as u(key, o)) as j
+                """))
+        .isEqualTo("true");
+  }
+
+  @Test
   void theLaneOfAKeyNeverChanges() {
     register(BY_KEY);
     assertThat(
@@ -301,6 +320,42 @@ final class LaneDbTest {
   }
 
   @Test
+  void beatsForALaneThatIsHeldThoughNothingInItIs() throws Exception {
+    register(BY_KEY);
+    worked("a");
+    enqueue("a", 2);
+
+    for (int beat = 0; beat < 5; beat++) {
+      sweep();
+      assertThat(tryLease()).as("its worker may live").isEmpty();
+      clock.advance(Duration.ofSeconds(5));
+    }
+    sweep();
+    sweep();
+
+    assertThat(key(lease())).isEqualTo("a");
+  }
+
+  /** The last thing that its worker did is being committed. */
+  @Test
+  void keepsTheLaneOfADeadWorkerWhoseSliceCannotBeFreedYet() throws Exception {
+    register(BY_KEY);
+    enqueue("a", 1);
+    long worker = billing.join();
+    connected(connection -> billing.lease(connection, worker));
+    billing.execute("update koyomi.worker set lost_at = now() where id = " + worker);
+    try (Rival committing = new Rival(DATABASE.dataSource())) {
+      committing.inOpenTransaction(
+          open -> open.createStatement().execute("select from koyomi.slice for update"));
+      sweep();
+      assertThat(billing.count("select count(*) from koyomi.lane where lease is not null"))
+          .isEqualTo(1);
+    }
+    sweep();
+    assertThat(billing.count("select count(*) from koyomi.lane where lease is not null")).isZero();
+  }
+
+  @Test
   void aFailingJobHoldsItsLaneThroughItsRetriesWhileOthersGoOn() throws Exception {
     register(BY_KEY);
     enqueue("a", 1);
@@ -344,6 +399,211 @@ final class LaneDbTest {
     assertThat(books())
         .isEqualTo("Running: 2 = 1 done, 1 dead, 0 discarded, 0 cancelled; 0 retrying, 0 left");
     assertThat(billing.count("select count(*) from koyomi.stopped_lanes")).isZero();
+  }
+
+  @Test
+  void eachJobOfALaneHasAttemptsOfItsOwn() throws Exception {
+    register(STOPPING);
+    enqueue("a", 1);
+    enqueue("a", 2);
+    fail(lease(), Duration.ZERO);
+    fail(lease(), null);
+    billing.count("select koyomi.retry_dead(1, null, null)");
+    LeasedSlice third = lease();
+    assertThat(third.countedAttempt(0)).isEqualTo(1);
+    connected(connection -> billing.work(connection, third, 0));
+
+    assertThat(
+            billing.text("select format('%s %s %s', position, attempt, prior) from koyomi.slice"))
+        .isEqualTo("1 1 0");
+    connected(
+        connection -> billing.slices().fail(connection, third, 1, FAILURE, Duration.ofHours(1)));
+    assertThat(
+            billing.text(
+                "select string_agg(ordinal || ' ' || attempt, ', ' order by at, ordinal, attempt)"
+                    + " from koyomi.failure"))
+        .isEqualTo("0 1, 0 2, 1 1");
+  }
+
+  /** The failure was of the job before, whose end is committed: it is not the next one's. */
+  @Test
+  void refusesTheFailureOfAJobThatIsNotAtTheCursor() throws Exception {
+    register(BY_KEY);
+    enqueue("a", 1);
+    enqueue("a", 2);
+    LeasedSlice slice = lease();
+    connected(connection -> billing.work(connection, slice, 0));
+
+    assertThatThrownBy(() -> fail(slice, Duration.ofHours(1)))
+        .isInstanceOfSatisfying(
+            SQLException.class, e -> assertThat(e.getSQLState()).isEqualTo(Slices.FENCED));
+    assertThat(billing.count("select count(*) from koyomi.failure")).isZero();
+  }
+
+  /** Its slice is being freed at this moment: the attempt is not counted. */
+  @Test
+  void recordsNoFailureOfASliceThatIsBeingFreed() throws Exception {
+    register(BY_KEY);
+    enqueue("a", 1);
+    LeasedSlice slice = lease();
+    try (Rival sweeper = new Rival(DATABASE.dataSource());
+        Rival owner = new Rival(DATABASE.dataSource())) {
+      sweeper.inOpenTransaction(
+          open ->
+              open.createStatement()
+                  .execute("update koyomi.worker set stopped_at = now(); select koyomi.sweep()"));
+      var failed =
+          owner.blocked(
+              waiting -> billing.slices().fail(waiting, slice, 0, FAILURE, Duration.ofHours(1)));
+      assertThat(failed).isNotDone();
+      sweeper.commit();
+
+      assertThatThrownBy(() -> Rival.outcome(failed)).hasMessageContaining("no longer at position");
+    }
+    assertThat(billing.count("select count(*) from koyomi.failure")).isZero();
+    assertThat(lease().attempt()).isEqualTo(1);
+  }
+
+  /** What is worked out of order is taken from beside the lanes, never out of one that is held. */
+  @ParameterizedTest
+  @ValueSource(ints = {0, 1})
+  void takesNoSliceOutOfALaneThatIsHeld(int suspect) throws Exception {
+    register(BY_KEY);
+    enqueue("c", 1);
+    fail(lease(), null);
+    enqueue("a", 1);
+    assertThat(key(lease())).isEqualTo("a");
+    enqueue("a", 2);
+    assertThat(tryLease()).isEmpty();
+    assertThat(billing.count("select koyomi.retry_dead(1, null, null)")).isEqualTo(1);
+    billing.execute("update koyomi.slice set suspect = %d where lease is null".formatted(suspect));
+
+    assertThat(key(lease())).isEqualTo("c");
+    assertThat(tryLease()).isEmpty();
+  }
+
+  @Test
+  void passesByALaneThatIsHeld() throws Exception {
+    register(BY_KEY);
+    enqueue("a", 1);
+    assertThat(key(lease())).isEqualTo("a");
+    clock.advance(Duration.ofSeconds(1));
+    enqueue("b", 1);
+
+    assertThat(key(lease())).isEqualTo("b");
+    assertThat(tryLease()).isEmpty();
+  }
+
+  /** However its lane came to be free: two would work one job. */
+  @Test
+  void takesNoSliceThatIsLeased() throws Exception {
+    register(BY_KEY);
+    enqueue("a", 1);
+    LeasedSlice held = lease();
+    billing.execute("update koyomi.lane set lease = null, worker_id = null");
+
+    assertThat(tryLease()).isEmpty();
+    connected(connection -> billing.work(connection, held, 0));
+    assertThat(effects()).isEqualTo("a1");
+  }
+
+  @Test
+  void whatIsPutIntoALaneDoesNotEndItsWait() throws Exception {
+    register(BY_KEY);
+    enqueue("a", 1);
+    fail(lease(), Duration.ofMinutes(1));
+    enqueue("a", 2);
+    billing.text(FILL.formatted(billing.batchId()));
+
+    assertThat(tryLease()).isEmpty();
+    clock.advance(Duration.ofMinutes(1));
+    assertThat(lease().position()).isZero();
+  }
+
+  @ParameterizedTest
+  @CsvSource({
+    "nothing, true",
+    "a pause, false",
+    "a limit, false",
+    "a rate, false",
+    "a suspect, false",
+    "a drain, false",
+    "its loss, false",
+    "another worker, false"
+  })
+  void goesOnInItsLaneUnless(String what, boolean goesOn) throws Exception {
+    register(BY_KEY);
+    enqueue("a", 1);
+    long worker = billing.join();
+    LeasedSlice first = connected(connection -> billing.lease(connection, worker)).orElseThrow();
+    connected(connection -> billing.work(connection, first, 0));
+    enqueue("a", 2);
+    billing.text(FILL.formatted(billing.batchId()));
+    long another = billing.join();
+    switch (what) {
+      case "a pause" -> billing.text("select koyomi.pause(1, 'ann', 'why')::text");
+      case "a limit" -> billing.execute("update koyomi.batch set max_concurrent = 9");
+      case "a rate" -> billing.execute("update koyomi.batch set rate_jobs = 9, rate_per = '1 s'");
+      case "a suspect" -> billing.execute("update koyomi.slice set suspect = 1");
+      case "a drain" -> billing.text("select koyomi.drain(%d)::text".formatted(worker));
+      case "its loss" ->
+          billing.execute("update koyomi.worker set lost_at = now() where id = " + worker);
+      default -> {}
+    }
+
+    LeaseAnswer next =
+        connected(
+            connection ->
+                billing
+                    .slices()
+                    .nextInLane(
+                        connection,
+                        what.equals("another worker") ? another : worker,
+                        first.lease(),
+                        true));
+
+    assertThat(next instanceof LeaseAnswer.Leased).isEqualTo(goesOn);
+    assertThat(billing.count("select count(*) from koyomi.lane where lease is not null"))
+        .isEqualTo(goesOn ? 1 : 0);
+  }
+
+  @Test
+  void goesOnInNoLaneOnceItIsBeingDeclaredLost() throws Exception {
+    register(BY_KEY);
+    enqueue("a", 1);
+    long worker = billing.join();
+    LeasedSlice first = connected(connection -> billing.lease(connection, worker)).orElseThrow();
+    connected(connection -> billing.work(connection, first, 0));
+    enqueue("a", 2);
+    billing.text(FILL.formatted(billing.batchId()));
+    try (Rival sweeper = new Rival(DATABASE.dataSource());
+        Rival owner = new Rival(DATABASE.dataSource())) {
+      sweeper.inOpenTransaction(
+          open ->
+              open.createStatement()
+                  .executeUpdate("update koyomi.worker set lost_at = now() where id = " + worker));
+      var next =
+          owner.blocked(
+              waiting -> billing.slices().nextInLane(waiting, worker, first.lease(), false));
+      assertThat(next).isNotDone();
+      sweeper.commit();
+
+      assertThat(Rival.outcome(next)).isEqualTo(new LeaseAnswer.Nothing());
+    }
+  }
+
+  @ParameterizedTest
+  @CsvSource({"Waiting, 0", "Unfinished, 1"})
+  void keepsAKeyInALaneAsLongAsWasAsked(String scope, int whileRunning) throws Exception {
+    register(BY_KEY);
+    String again =
+        enqueueing("a", 1).replace(")::text", ", unique_while => '%s')::text".formatted(scope));
+    billing.text(again);
+    LeasedSlice first = lease();
+
+    assertThat(billing.count("select count(*) from koyomi.unique_job")).isEqualTo(whileRunning);
+    connected(connection -> billing.work(connection, first, 0));
+    assertThat(billing.count("select count(*) from koyomi.unique_job")).isZero();
   }
 
   private LeasedSlice stopALane() throws Exception {
@@ -518,6 +778,110 @@ final class LaneDbTest {
     assertThat(key(lease())).isEqualTo("a");
   }
 
+  @Test
+  void clearsAJobThatIsBeingPutIntoALane() throws Exception {
+    register(BY_KEY);
+    enqueue("a", 1);
+    try (Rival filler = new Rival(DATABASE.dataSource());
+        Rival person = new Rival(DATABASE.dataSource())) {
+      filler.inOpenTransaction(connection -> text(connection, FILL.formatted(billing.batchId())));
+      var cleared =
+          person.blocked(connection -> text(connection, "select koyomi.clear(1, null)::text"));
+      assertThat(cleared).isNotDone();
+      filler.commit();
+      assertThat(Rival.outcome(cleared)).isEqualTo("1");
+    }
+    assertThat(books())
+        .isEqualTo("Running: 1 = 0 done, 0 dead, 0 discarded, 1 cancelled; 0 retrying, 0 left");
+  }
+
+  /** Both take the run before what is in the inbox, so that neither waits for the other. */
+  @Test
+  void cancelsAJobThatIsBeingPutIntoALane() throws Exception {
+    register(BY_KEY);
+    enqueue("b", 1);
+    leave(lease());
+    enqueue("a", 1);
+    try (Rival third = new Rival(DATABASE.dataSource());
+        Rival person = new Rival(DATABASE.dataSource());
+        Rival filler = new Rival(DATABASE.dataSource())) {
+      third.inOpenTransaction(
+          open -> open.createStatement().execute("select from koyomi.run for share"));
+      var cancelled =
+          person.blocked(
+              connection ->
+                  text(connection, "select koyomi.cancel_jobs(1, null, '{a}', null)::text"));
+      var filled =
+          filler.blocked(connection -> text(connection, FILL.formatted(billing.batchId())));
+      third.commit();
+
+      assertThat(Rival.outcome(cancelled)).isEqualTo("1");
+      Rival.outcome(filled);
+    }
+    assertThat(books())
+        .isEqualTo("Running: 2 = 0 done, 0 dead, 0 discarded, 1 cancelled; 0 retrying, 1 left");
+  }
+
+  /** Two who fill at once would put later jobs before earlier ones. */
+  @Test
+  void fillsNoLanesWhileAnotherDoes() throws Exception {
+    register("{mode: Fifo}", 3, "null");
+    enqueue("a", 1);
+    try (Rival filler = new Rival(DATABASE.dataSource());
+        var threads = Executors.newVirtualThreadPerTaskExecutor()) {
+      filler.inOpenTransaction(
+          open ->
+              open.createStatement()
+                  .execute(
+                      "select pg_advisory_xact_lock(hashtext('koyomi.lanes'), %d)"
+                          .formatted(billing.batchId())));
+      assertThat(tryLease()).isEmpty();
+
+      var fired = threads.submit(() -> billing.fire());
+      filler.awaitWaiter();
+      assertThat(billing.count("select count(*) from koyomi.slice")).isZero();
+      filler.commit();
+      assertThat(fired.get()).isInstanceOf(TriggerResult.Dispatched.class);
+    }
+    assertThat(key(lease())).as("it was there before").isEqualTo("a");
+  }
+
+  @Test
+  void fillsALaneInTheOrderOfItsJobs() {
+    register("{mode: Fifo}");
+    billing.text(
+        "select count(koyomi.enqueue('billing/invoices', 'x'))::text from generate_series(1,"
+            + " 5300)");
+
+    billing.text(FILL.formatted(billing.batchId()));
+    assertThat(billing.count("select count(*) from koyomi.inbox")).isEqualTo(300);
+    billing.text(FILL.formatted(billing.batchId()));
+
+    assertThat(
+            billing.text(
+                """
+                select bool_and(id = n)::text
+                  from (select u.id, row_number() over (order by s.id, u.o) as n
+                          from koyomi.slice s join koyomi.chunk c on c.id = s.chunk_id, unnest(c.ids) with ordinality as u(id, o)) as j
+                """))
+        .isEqualTo("true");
+  }
+
+  /** Numbers that a session keeps for later would put its next job before others' earlier ones. */
+  @Test
+  void givesNumbersInTheOrderOfTheCallsOfTwoSessions() throws Exception {
+    register(BY_KEY);
+    try (Rival one = new Rival(DATABASE.dataSource());
+        Rival other = new Rival(DATABASE.dataSource())) {
+      text(one.connection(), enqueueing("a", 1));
+      text(other.connection(), enqueueing("a", 2));
+      text(one.connection(), enqueueing("a", 3));
+      text(other.connection(), enqueueing("a", 4));
+    }
+    work();
+    assertThat(effects()).isEqualTo("a1 a2 a3 a4");
+  }
+
   private static final String FILL = "select koyomi.fill_lanes(%d)::text";
   private static final String LEAVE = "select koyomi.leave_lane(%d)::text";
 
@@ -563,22 +927,53 @@ final class LaneDbTest {
   }
 
   @Test
+  void refusesAnotherOrderWhileARunSelects() throws Exception {
+    register("{mode: Unordered}");
+    new Runs(DATABASE.jdbi(), new SecureRandom()).open(Firings.slot(billing), billing.join());
+    String definition = Billing.definition(manifest(BY_KEY));
+
+    assertThatThrownBy(
+            () -> new Batches(DATABASE.jdbi()).register("billing/invoices", "test", 2, definition))
+        .hasMessageContaining("the order can only change while the batch is empty");
+  }
+
+  /** A dispatch is putting jobs into lanes. */
+  @Test
+  void waitsWithAnotherOrderForWhoFillsLanes() throws Exception {
+    register(BY_KEY);
+    String definition = Billing.definition(manifest("{mode: FifoByKey, lanes: 9}"));
+    enqueue("a", 1);
+    try (Rival filler = new Rival(DATABASE.dataSource());
+        Rival people = new Rival(DATABASE.dataSource())) {
+      filler.inOpenTransaction(
+          connection -> {
+            text(connection, "select pg_advisory_xact_lock(hashtext('koyomi.lanes'), 1)::text");
+            return text(connection, FILL.formatted(billing.batchId()));
+          });
+      var registered = people.blocked(connection -> register(connection, definition));
+      assertThat(registered).isNotDone();
+      filler.commit();
+      assertThatThrownBy(() -> Rival.outcome(registered)).hasMessageContaining("1 of its jobs");
+    }
+  }
+
+  private static boolean register(Connection connection, String definition) throws SQLException {
+    try (var statement =
+        connection.prepareStatement(
+            "select koyomi.register('billing/invoices', 'test', 2, false, ?::jsonb)")) {
+      statement.setString(1, definition);
+      return statement.execute();
+    }
+  }
+
+  @Test
   void waitsWithAnotherOrderForAnOpenTransactionThatEnqueues() throws Exception {
     register(BY_KEY);
     String definition = Billing.definition(manifest("{mode: FifoByKey, lanes: 9}"));
     try (Rival enqueuer = new Rival(DATABASE.dataSource());
         Rival people = new Rival(DATABASE.dataSource())) {
       enqueuer.inOpenTransaction(connection -> text(connection, enqueueing("a", 1)));
-      var registered =
-          people.blocked(
-              connection -> {
-                try (var statement =
-                    connection.prepareStatement(
-                        "select koyomi.register('billing/invoices', 'test', 2, false, ?::jsonb)")) {
-                  statement.setString(1, definition);
-                  return statement.execute();
-                }
-              });
+      var registered = people.blocked(connection -> register(connection, definition));
       assertThat(registered).isNotDone();
       enqueuer.commit();
       assertThatThrownBy(() -> Rival.outcome(registered)).hasMessageContaining("1 of its jobs");

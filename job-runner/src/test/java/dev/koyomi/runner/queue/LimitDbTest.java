@@ -218,6 +218,61 @@ final class LimitDbTest {
     assertThat(permit(500)).isEqualTo("100 01.300 -");
   }
 
+  @Test
+  void leasesNothingWhileTheRateIsUsedUp() throws Exception {
+    DATABASE.stopClock();
+    billing =
+        Billing.with(DATABASE, 1200, Billing.manifest("job: {", "job: {limits: {rate: 100/s}, "));
+    billing.fire();
+    permit(100);
+
+    assertThat(ask(billing.join())).isEqualTo(new LeaseAnswer.Limited(Duration.ofMillis(100)));
+    assertThat(billing.count("select count(*) from koyomi.slice where lease is not null")).isZero();
+  }
+
+  @Test
+  void aNewDefinitionPermitsNothingTwice() throws Exception {
+    DATABASE.stopClock();
+    String manifest = Billing.manifest("job: {", "job: {limits: {rate: 100/s}, ");
+    billing = Billing.with(DATABASE, 1, manifest);
+    permit(60);
+    Batches batches = new Batches(DATABASE.jdbi());
+
+    batches.register(
+        "billing/invoices", "test", 2, Billing.definition(manifest.replace("100/s", "90/s")));
+    assertThat(permit(60)).startsWith("30 ");
+    batches.register(
+        "billing/invoices", "test", 3, Billing.definition(manifest.replace("100/s", "90/m")));
+    assertThat(permit(60)).startsWith("60 ");
+  }
+
+  /** After a failover the clock may be that of another machine. */
+  @Test
+  void aClockThatGoesBackPermitsNothingTwice() throws Exception {
+    TestClock clock = DATABASE.stopClock();
+    billing =
+        Billing.with(DATABASE, 1, Billing.manifest("job: {", "job: {limits: {rate: 100/s}, "));
+    clock.set(java.time.Instant.parse("2026-10-31T15:30:00Z"));
+    permit(60);
+    clock.advance(Duration.ofMillis(-1100));
+
+    assertThat(permit(60)).isEqualTo("40 00.100 -");
+  }
+
+  /** Its statement began a while ago, and waited. */
+  @Test
+  void countsAPermitAtTheTimeWhenItIsGiven() throws Exception {
+    TestClock clock = DATABASE.stopClock();
+    billing =
+        Billing.with(DATABASE, 1, Billing.manifest("job: {", "job: {limits: {rate: 100/s}, "));
+    clock.set(java.time.Instant.parse("2026-10-31T15:30:00Z"));
+    billing.execute(
+        "create or replace function koyomi.clock() returns timestamptz language sql volatile begin"
+            + " atomic select at + interval '350 milliseconds' from public.test_clock; end");
+
+    assertThat(permit(60)).isEqualTo("60 00.400 -");
+  }
+
   /** How many, until which second of the minute, and how many seconds to wait. */
   private String permit(int jobs) {
     return billing.text(

@@ -188,6 +188,19 @@ final class PeopleDbTest {
         .isEqualTo("Succeeded: 3 = 0 done, 0 dead, 0 discarded, 3 cancelled; 1 left");
   }
 
+  @Test
+  void countsWhatWasDoneBeforeARunWasCancelled() throws Exception {
+    fire(5);
+    LeasedSlice slice = lease();
+    work(slice, 0);
+    work(slice, 1);
+
+    billing.text("select koyomi.cancel_run(1, 'wrong')::text");
+
+    assertThat(books())
+        .isEqualTo("Cancelled: 5 = 2 done, 0 dead, 0 discarded, 3 cancelled; 0 left");
+  }
+
   @ParameterizedTest
   @ValueSource(strings = {"waiting", "running", "retrying", "retry slice"})
   void cancelsOneJobOfARun(String where) throws Exception {
@@ -273,6 +286,38 @@ final class PeopleDbTest {
               default -> "1 3";
             });
     assertThat(billing.count("select count(*) from koyomi.unique_job")).isZero();
+  }
+
+  /** It leaves the inbox at this moment, for a run that is not there yet. */
+  @Test
+  void cancelsAJobThatIsBeingTaken() throws Exception {
+    billing = Billing.with(DATABASE, 3);
+    enqueue("1");
+    long worker = billing.join();
+    try (Rival taker = new Rival(DATABASE.dataSource());
+        Rival person = new Rival(DATABASE.dataSource())) {
+      taker.inOpenTransaction(
+          open ->
+              open.createStatement()
+                  .execute(
+                      "select koyomi.lease(%d, 7, false, true, -1, null, 0, '{}', false)"
+                          .formatted(worker)));
+      var cancelled =
+          person.blocked(
+              waiting -> {
+                try (var row =
+                    waiting
+                        .createStatement()
+                        .executeQuery("select koyomi.cancel_jobs(1, null, array['1'], null)")) {
+                  row.next();
+                  return row.getInt(1);
+                }
+              });
+      assertThat(cancelled).isNotDone();
+      taker.commit();
+      assertThat(Rival.outcome(cancelled)).isEqualTo(1);
+    }
+    assertThat(books()).isEqualTo("Running: 1 = 0 done, 0 dead, 0 discarded, 1 cancelled; 0 left");
   }
 
   @Test
@@ -405,6 +450,23 @@ final class PeopleDbTest {
     billing.drain();
     assertThat(books())
         .isEqualTo("PartiallyFailed: 12 = 9 done, 3 dead, 0 discarded, 0 cancelled; 0 left");
+  }
+
+  @Test
+  void aSecondSelectionThatFailsTakesNothingFromTheRun() throws Exception {
+    leaveThreeDead();
+    billing.text(
+        "select koyomi.select_again(1, %d, 99, 'r2', '1 minute')::text".formatted(billing.join()));
+    billing.execute(
+        "insert into koyomi.chunk (run_id, selector_token, size, keys, jobs) values (1, 99, 1,"
+            + " '{11}', '[{}]')");
+
+    assertThat(billing.text("select koyomi.fail_selection(1, 99, 'X', 'wrong')::text"))
+        .isEqualTo("true");
+
+    assertThat(books())
+        .isEqualTo("PartiallyFailed: 10 = 7 done, 3 dead, 0 discarded, 0 cancelled; 0 left");
+    assertThat(billing.count("select sum(size) from koyomi.chunk")).isEqualTo(10);
   }
 
   @Test

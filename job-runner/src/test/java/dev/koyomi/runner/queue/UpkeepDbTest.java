@@ -18,6 +18,8 @@ import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.RegisterExtension;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** What becomes of slices, retries and runs when nobody tends them any more. */
 final class UpkeepDbTest {
@@ -308,13 +310,23 @@ final class UpkeepDbTest {
     Runs runs = new Runs(DATABASE.jdbi(), new SecureRandom());
     runs.open(Firings.slot(batch), selector);
 
+    batch.execute(
+        "insert into koyomi.chunk (run_id, selector_token, size, keys, jobs) select id,"
+            + " selector_token, 1, '{1}', '[{}]' from koyomi.run");
     clock.advance(Duration.ofMinutes(3));
     sweep();
     assertThat(batch.text("select state from koyomi.runs"))
         .as("its selector lives")
         .isEqualTo("Selecting");
     workers.leave(selector);
+    clock.advance(Duration.ofMinutes(-1).minus(Duration.ofSeconds(1)));
     sweep();
+    assertThat(batch.text("select state from koyomi.runs"))
+        .as("somebody may come")
+        .isEqualTo("Selecting");
+    clock.advance(Duration.ofSeconds(1));
+    sweep();
+    assertThat(batch.count("select count(*) from koyomi.chunk")).isZero();
 
     assertThat(batch.text("select state || ' ' || reason from koyomi.runs"))
         .isEqualTo("Failed SelectionAbandoned");
@@ -342,6 +354,127 @@ final class UpkeepDbTest {
     }
     sweep();
     assertThat(leased()).isZero();
+  }
+
+  /** Whatever is locked now is done next time: its owner may be frozen. */
+  @ParameterizedTest
+  @ValueSource(strings = {"slice", "run", "worker"})
+  void waitsForNoRowOf(String table) throws Exception {
+    Billing small = Billing.with(DATABASE, 1);
+    small.fire();
+    LeasedSlice slice = lease(worker());
+    fail(slice, 0, Duration.ZERO);
+    small
+        .trigger()
+        .fire(new dev.koyomi.runner.trigger.Fired.Request("billing/by-hand", Billing.SLOT));
+    small.text(
+        "select koyomi.enqueue_all('billing/invoices', '[{\"key\": 1}, {\"key\": 2}]')::text");
+    LeasedSlice left = lease(worker());
+    while (left.stop() == 1) {
+      left = lease(worker());
+    }
+    fail(left, 0, Duration.ofHours(1));
+    small.execute("update koyomi.meta set beat = beat + 10");
+    small.execute(
+        "update koyomi.worker set stopped_at = koyomi.now() where id = (select worker_id from"
+            + " koyomi.slice where position = 1)");
+    try (Rival frozen = new Rival(DATABASE.dataSource())) {
+      frozen.inOpenTransaction(
+          open ->
+              open.createStatement().execute("select from koyomi.%s for update".formatted(table)));
+      DATABASE
+          .jdbi()
+          .useHandle(
+              handle ->
+                  handle.execute(
+                      "set lock_timeout = '1s'; select koyomi.sweep(); reset lock_timeout"));
+    }
+  }
+
+  @Test
+  void oneSweepsAtATime() throws Exception {
+    lease(worker());
+    clock.advance(BEAT);
+    long before = billing.count("select beat from koyomi.meta");
+    try (Rival sweeper = new Rival(DATABASE.dataSource())) {
+      sweeper.inOpenTransaction(
+          open ->
+              open.createStatement()
+                  .execute("select pg_advisory_xact_lock(hashtext('koyomi.sweep'), 0)"));
+      DATABASE
+          .jdbi()
+          .useHandle(
+              handle ->
+                  handle.execute(
+                      "set lock_timeout = '1s'; select koyomi.sweep(); reset lock_timeout"));
+      assertThat(billing.count("select beat from koyomi.meta")).isEqualTo(before);
+    }
+  }
+
+  @Test
+  void losesASelectorThatBeatsNoMore() {
+    Billing batch = Billing.with(DATABASE, 1);
+    new Runs(DATABASE.jdbi(), new SecureRandom()).open(Firings.slot(batch), worker());
+
+    beats(6);
+
+    assertThat(batch.count("select count(*) from koyomi.worker where lost_at is not null"))
+        .isEqualTo(1);
+  }
+
+  @Test
+  void aWorkerThatJoinsLateIsAlive() throws Exception {
+    lease(worker());
+    beats(6);
+    long late = worker();
+    lease(late);
+
+    sweep();
+
+    assertThat(leased()).isEqualTo(1);
+    assertThat(workers.heartbeat(late)).isTrue();
+  }
+
+  @Test
+  void prunesRunsThatEndedLongAgoAndNothingElse() throws Exception {
+    Billing small = Billing.with(DATABASE, 1);
+    small.fire();
+    fail(lease(worker()), 0, null);
+    sweep();
+    assertThat(small.run()).isEqualTo("Failed 1/0/0/1");
+    small
+        .trigger()
+        .fire(new dev.koyomi.runner.trigger.Fired.Request("billing/by-hand", Billing.SLOT));
+    long idle = worker();
+    long alive = worker();
+    LeasedSlice running = lease(alive);
+
+    clock.advance(Duration.ofDays(90).minus(Duration.ofMinutes(1)));
+    sweep();
+    assertThat(small.count("select count(*) from koyomi.run")).isEqualTo(2);
+    clock.advance(Duration.ofMinutes(1));
+    assertThat(small.count("select koyomi.prune(1)")).isEqualTo(1);
+    assertThat(small.count("select count(*) from koyomi.run")).as("one row at a time").isEqualTo(2);
+    sweep();
+
+    assertThat(small.text("select string_agg(id || ' ' || state, ', ') from koyomi.run"))
+        .isEqualTo("2 Running");
+    assertThat(
+            small.count(
+                "select (select count(*) from koyomi.failure) + (select count(*) from koyomi.dead)"
+                    + " + (select count(*) from koyomi.work) + (select count(*) from"
+                    + " koyomi.chunk)"))
+        .as("the chunk of the run that is open")
+        .isEqualTo(1);
+    assertThat(
+            small.count(
+                "select count(*) from koyomi.worker where id in (%d, %d)".formatted(idle, alive)))
+        .isEqualTo(2);
+    connected(connection -> small.work(connection, running, 0));
+    assertThat(small.count("select count(*) from invoice")).isEqualTo(1);
+    sweep();
+    assertThat(small.text("select state from koyomi.run")).isEqualTo("Succeeded");
+    assertThat(small.count("select koyomi.prune(5000)")).isZero();
   }
 
   @Test

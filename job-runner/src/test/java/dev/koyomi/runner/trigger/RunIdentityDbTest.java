@@ -13,6 +13,8 @@ import dev.koyomi.runner.testing.Rival;
 import dev.koyomi.runner.testing.TestClock;
 import dev.koyomi.runner.testing.TestDatabase;
 import java.security.SecureRandom;
+import java.sql.Connection;
+import java.sql.SQLException;
 import java.time.Duration;
 import java.time.Instant;
 import java.time.LocalDate;
@@ -59,6 +61,17 @@ final class RunIdentityDbTest {
     billing.drain();
     assertThat(billing.run()).isEqualTo("Succeeded 700/700/0/0");
     assertThat(billing.count("select count(*) from invoice")).isEqualTo(700);
+  }
+
+  @Test
+  void isOneRunWhenManyMakeOneRequestAtOnce() throws Exception {
+    Billing billing = Billing.with(DATABASE, 700);
+    Fired request = new Fired.Request("billing/by-hand", Billing.SLOT);
+
+    List<TriggerResult> results = atOnce(6, () -> billing.trigger().fire(request));
+
+    assertThat(results.stream().filter(TriggerResult.Dispatched.class::isInstance)).hasSize(1);
+    assertThat(billing.run()).isEqualTo("Running 700/0/0/0");
   }
 
   /** The selection stands still at a lock of the test's; who comes late waits for its end. */
@@ -108,6 +121,25 @@ final class RunIdentityDbTest {
 
     assertThat(pauses.stream().reduce(Duration.ZERO, Duration::plus))
         .isEqualTo(Objects.requireNonNull(billing.plan().trigger()).timeout());
+  }
+
+  /** Nobody else sweeps. */
+  @Test
+  void takesOverFromASelectorThatBeatsNoMore() throws Exception {
+    Billing billing = Billing.with(DATABASE, 10);
+    Instant occurrence = futureSlot(billing, 1);
+    TestClock clock = DATABASE.stopClock();
+    try {
+      selecting(billing, occurrence, true);
+
+      assertThat(
+              billing
+                  .trigger(_ -> clock.advance(Duration.ofSeconds(5)))
+                  .fire(new Fired.SlotByPerson(occurrence)))
+          .isInstanceOf(TriggerResult.Dispatched.class);
+    } finally {
+      DATABASE.startClock();
+    }
   }
 
   /** Its selector died, and then the schedule was changed: the run is not left half selected. */
@@ -379,6 +411,63 @@ final class RunIdentityDbTest {
     assertThat(billing.text("select cron from koyomi.entry")).isEqualTo("0 * * * *");
     assertThat(batches.register("billing/invoices", "another", 1, definition)).isTrue();
     assertThat(billing.text("select cron from koyomi.entry")).isEqualTo("0 1 * * *");
+  }
+
+  @Test
+  void ignoresAnOlderGenerationThatArrivesAtTheSameTime() throws Exception {
+    Billing billing = Billing.with(DATABASE, 1);
+    String definition = billing.definition().json();
+    try (Rival newer = new Rival(DATABASE.dataSource());
+        Rival older = new Rival(DATABASE.dataSource())) {
+      newer.inOpenTransaction(
+          open -> register(open, 3, false, definition.replace("0 1 * * *", "0 3 * * *")));
+      var ignored =
+          older.blocked(
+              waiting -> register(waiting, 2, false, definition.replace("0 1 * * *", "0 2 * * *")));
+      assertThat(ignored).isNotDone();
+      newer.commit();
+      assertThat(Rival.outcome(ignored)).isFalse();
+    }
+    assertThat(billing.text("select cron from koyomi.entry")).isEqualTo("0 3 * * *");
+  }
+
+  private static boolean register(
+      Connection connection, int generation, boolean suspended, String definition)
+      throws SQLException {
+    try (var statement =
+        connection.prepareStatement(
+            "select koyomi.register('billing/invoices', 'test', ?, ?, ?::jsonb)")) {
+      statement.setInt(1, generation);
+      statement.setBoolean(2, suspended);
+      statement.setString(3, definition);
+      try (var row = statement.executeQuery()) {
+        row.next();
+        return row.getBoolean(1);
+      }
+    }
+  }
+
+  @Test
+  void movesTheWatermarkWhenTheZoneChangesAndWhenTheBatchIsResumed() throws Exception {
+    Billing billing = Billing.with(DATABASE, 1);
+    TestClock clock = DATABASE.stopClock();
+    Batches batches = new Batches(DATABASE.jdbi());
+    String definition = billing.definition().json();
+    try (Connection connection = DATABASE.dataSource().getConnection()) {
+      clock.advance(Duration.ofDays(1));
+      String moved = definition.replace("Asia/Tokyo", "Asia/Seoul");
+      register(connection, 2, false, moved);
+      Instant changed = clock.now();
+      assertThat(batches.watermark(billing.batchId(), "nightly")).contains(changed);
+
+      clock.advance(Duration.ofDays(1));
+      register(connection, 3, true, moved);
+      assertThat(batches.watermark(billing.batchId(), "nightly")).contains(changed);
+      clock.advance(Duration.ofDays(1));
+      register(connection, 4, false, moved);
+      assertThat(batches.watermark(billing.batchId(), "nightly")).contains(clock.now());
+    }
+    DATABASE.startClock();
   }
 
   @Test

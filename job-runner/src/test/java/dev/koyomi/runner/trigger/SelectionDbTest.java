@@ -3,6 +3,7 @@ package dev.koyomi.runner.trigger;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import dev.koyomi.runner.queue.Batches;
 import dev.koyomi.runner.queue.Opening;
 import dev.koyomi.runner.queue.RunState;
 import dev.koyomi.runner.queue.Selection;
@@ -14,6 +15,7 @@ import java.sql.SQLException;
 import java.time.LocalDate;
 import java.time.ZoneOffset;
 import java.util.Map;
+import java.util.concurrent.Executors;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.extension.RegisterExtension;
@@ -228,6 +230,32 @@ final class SelectionDbTest {
     assertThat(billing.count("select count(*) from invoice")).isEqualTo(600);
   }
 
+  /** Its successor still selects. */
+  @Test
+  void keepsAFrozenSelectorOutOfTheSelectionOfItsSuccessor() throws Exception {
+    Billing billing = Billing.with(DATABASE, 600);
+    Selection selection = selectingRun();
+    Map<String, String> values = Map.of("logicalDate", "2026-11-01");
+
+    try (Connection connection = DATABASE.dataSource().getConnection()) {
+      Selection.Counts counts = selection.select(connection, billing.plan(), values);
+      billing.execute("update koyomi.run set selector_token = 78");
+
+      assertThatThrownBy(() -> selection.select(connection, billing.plan(), values))
+          .satisfies(SelectionDbTest::isTakenOver);
+      assertThatThrownBy(() -> selection.dispatch(connection, counts, false))
+          .satisfies(SelectionDbTest::isTakenOver);
+      selection.fail(connection, "SelectionFailed", "wrong");
+      selection.note(connection, "wrong");
+    }
+
+    assertThat(
+            billing.text(
+                "select format('%s %s %s', state, selector_token, message) from koyomi.run"))
+        .isEqualTo("Selecting 78 ");
+    assertThat(billing.count("select count(*) from koyomi.slice")).isZero();
+  }
+
   /**
    * The connection of a machine that was cut off lives for hours, and with it the locks of its
    * transaction.
@@ -300,6 +328,49 @@ final class SelectionDbTest {
       assertThat(Rival.outcome(takeover)).isEqualTo(1);
     }
     assertThat(chunks(billing)).isEqualTo(1);
+  }
+
+  /** The pod of the firing was made before the order was changed. */
+  @Test
+  void putsTargetsIntoTheLanesOfTheRegisteredOrder() throws Exception {
+    Billing billing = Billing.with(DATABASE, 20);
+    String ordered = Billing.manifest("job: {", "job: {order: {mode: FifoByKey, lanes: 8}, ");
+    new Batches(DATABASE.jdbi())
+        .register("billing/invoices", "test", 2, Billing.definition(ordered));
+
+    assertThat(billing.fire()).isInstanceOf(TriggerResult.Dispatched.class);
+
+    assertThat(
+            billing.count(
+                "select count(*) from koyomi.slice s join koyomi.chunk c on c.id = s.chunk_id,"
+                    + " unnest(c.keys) as key where s.lane is distinct from koyomi.lane_of(key,"
+                    + " 8)"))
+        .isZero();
+    assertThat(billing.count("select sum(stop) from koyomi.slice")).isEqualTo(20);
+  }
+
+  /** Its new definition was judged before the run was there. */
+  @Test
+  void waitsForAnOrderThatIsBeingChanged() throws Exception {
+    Billing billing = Billing.with(DATABASE, 20);
+    String ordered = Billing.manifest("job: {", "job: {order: {mode: FifoByKey, lanes: 8}, ");
+    try (Rival operator = new Rival(DATABASE.dataSource());
+        var threads = Executors.newVirtualThreadPerTaskExecutor()) {
+      operator.inOpenTransaction(
+          open -> {
+            try (var statement =
+                open.prepareStatement(
+                    "select koyomi.register('billing/invoices', 'test', 2, false, ?::jsonb)")) {
+              statement.setString(1, Billing.definition(ordered));
+              return statement.execute();
+            }
+          });
+      var fired = threads.submit(() -> billing.fire());
+      operator.awaitWaiter();
+      operator.commit();
+      assertThat(fired.get()).isInstanceOf(TriggerResult.Dispatched.class);
+    }
+    assertThat(billing.count("select count(*) from koyomi.slice where lane is null")).isZero();
   }
 
   @Test

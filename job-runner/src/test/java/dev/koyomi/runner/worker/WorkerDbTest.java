@@ -6,6 +6,7 @@ import dev.koyomi.runner.queue.RunState;
 import dev.koyomi.runner.testing.Billing;
 import dev.koyomi.runner.testing.TestDatabase;
 import dev.koyomi.runner.trigger.TriggerResult;
+import java.sql.Connection;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.RegisterExtension;
 
@@ -208,6 +209,22 @@ final class WorkerDbTest {
     assertThat(billing.text("select kind || ' ' || attempt || ': ' || message from koyomi.dead"))
         .startsWith("Parked 1: spec.unit.sql uses :")
         .endsWith(", but this job's payload has no column of that name");
+  }
+
+  /** Nobody else sweeps. */
+  @Test
+  void takesUpWhatAnotherWorkerLeft() throws Exception {
+    Billing billing = Billing.with(DATABASE, 10);
+    billing.fire();
+    long gone = billing.join();
+    try (Connection connection = DATABASE.dataSource().getConnection()) {
+      assertThat(billing.lease(connection, gone)).isPresent();
+    }
+    billing.execute("update koyomi.worker set stopped_at = koyomi.now() where id = " + gone);
+
+    billing.workOnce(true);
+
+    assertThat(billing.run()).isEqualTo("Succeeded 10/10/0/0");
   }
 
   @Test
