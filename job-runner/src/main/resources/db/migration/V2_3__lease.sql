@@ -382,6 +382,8 @@ begin
   if v_best is null and not v_lanes and not v_suspect then
     return null;
   end if;
+  -- No wait for the disk: a lease that a crash forgets is refused at the fence, and what is committed under it lies behind it in the log.
+  perform set_config('synchronous_commit', 'off', true);
   -- Who is being declared lost at this moment must lease nothing: nobody would ever free it.
   if p_alone and v_best is null then
     perform from koyomi.worker w where w.id = p_worker and w.stopped_at is null and w.lost_at is null and w.draining_at is null for no key update;

@@ -29,7 +29,7 @@ public record Entry(String title, Role role, int portion, Contender.Maker maker)
           new Entry("koyomi-many", Role.OURS, 1, Koyomi.many(50, true, 4)),
           new Entry("koyomi-many-flushed", Role.OURS, 1, Koyomi.many(50, false, 4)),
           new Entry("koyomi-many-500", Role.VARIANT, 1, Koyomi.many(500, true, 2)),
-          new Entry("koyomi-chunk", Role.OURS, 1, Koyomi.chunk(2)),
+          new Entry("koyomi-chunk", Role.OURS, 1, Koyomi.chunk(4)),
           new Entry("db-scheduler", Role.PEER, 10, DbScheduler::prepare),
           new Entry("jobrunr", Role.PEER, 50, JobRunr::prepare),
           new Entry("quartz", Role.PEER, 100, Quartz::prepare),
