@@ -1,7 +1,7 @@
 #!/bin/bash
 # Every row of the table in bench/README.md, one benchmark after the other: bench/all.sh OUT [PEERS]
 # OUT gets a file for each step and `times`, with begin and end of each; PEERS is the folder that peers.sh takes, measured last.
-# About two hours on 2 cores that do nothing else, and an hour more with PEERS. STEPS="drain invoice" picks a part, TURNS=1 is a look.
+# About two hours and a half on 2 cores that do nothing else, and an hour more with PEERS. STEPS="drain invoice" picks a part, TURNS=1 is a look.
 # Rates come last, nearest to the peers: what is compared should be measured within the hour.
 set -euo pipefail
 
