@@ -46,7 +46,7 @@ final class Lanes {
   private static final String SQL =
       """
       INSERT INTO effect (key, n)
-      SELECT key, n FROM koyomi.jobs() AS job(key text, n bigint)
+      SELECT name, n FROM koyomi.jobs() AS job(name text, n bigint)
       """;
 
   private final Server server;
@@ -167,7 +167,7 @@ final class Lanes {
 
   private static void enqueue(KoyomiBatch batch, Planned.Valid planned, Selection.Rows rows)
       throws SQLException, Selection.Refused {
-    batch.enqueue(planned, List.of("key", "n"), "sn", rows);
+    batch.enqueue(planned, List.of("name", "n"), "sn", rows);
   }
 
   private static List<String> hotKeys(KoyomiBatch batch, int keys) {

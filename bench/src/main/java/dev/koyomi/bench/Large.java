@@ -54,7 +54,7 @@ final class Large {
         Turns.take(
             sizes.turns(),
             List.of(
-                new Turns.Entrant("koyomi-each", sizes.jobs(), jobs -> worked(Mode.EACH, jobs)),
+                new Turns.Entrant("koyomi-many", sizes.jobs(), jobs -> worked(Mode.MANY, jobs)),
                 new Turns.Entrant("koyomi-chunk", sizes.jobs(), jobs -> worked(Mode.CHUNK, jobs))),
             result ->
                 Report.told(
@@ -82,7 +82,7 @@ final class Large {
   }
 
   private enum Mode {
-    EACH("{mode: Each}", KoyomiUnits.ONE, 16),
+    MANY("{mode: Many, jobs: 50}", KoyomiUnits.ONE, 4),
     CHUNK("{mode: Chunk}", KoyomiUnits.SET, 2);
 
     private final String commit;

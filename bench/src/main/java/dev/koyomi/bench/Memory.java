@@ -34,8 +34,8 @@ import java.util.regex.Pattern;
 final class Memory {
   private static final int JOBS = 1_000_000;
 
-  /** Invoices are written so much slower, and targets selected so much quicker. */
-  private static final int FEWER_INVOICES = 5;
+  /** Jobs with a commit each are done so much slower, and targets selected so much quicker. */
+  private static final int FEWER_COMMITS = 5;
 
   private static final int MORE_TARGETS = 5;
 
@@ -75,14 +75,14 @@ final class Memory {
   }
 
   private void run(Sizes sizes) throws Exception {
-    int invoices = Math.max(1, sizes.jobs() / FEWER_INVOICES);
+    int fewer = Math.max(1, sizes.jobs() / FEWER_COMMITS);
     Turns turns =
         Turns.take(
             sizes.turns(),
             List.of(
                 new Turns.Entrant(
                     "worker, no-op Each",
-                    sizes.jobs(),
+                    fewer,
                     jobs -> worker(Work.NOOP, KoyomiUnits.ONE, "{mode: Each}", jobs)),
                 new Turns.Entrant(
                     "worker, no-op Chunk",
@@ -90,11 +90,11 @@ final class Memory {
                     jobs -> worker(Work.NOOP, KoyomiUnits.SET, "{mode: Chunk}", jobs)),
                 new Turns.Entrant(
                     "worker, invoice Each",
-                    invoices,
+                    fewer,
                     jobs -> worker(Work.INVOICE, KoyomiUnits.ONE, "{mode: Each}", jobs)),
                 new Turns.Entrant(
                     "worker, invoice Each, not compiled",
-                    invoices,
+                    fewer,
                     jobs -> worker(Work.INVOICE, KoyomiUnits.ONE, "{mode: Each}", jobs, false)),
                 new Turns.Entrant(
                     "trigger, another database", sizes.jobs() * MORE_TARGETS, this::trigger)),
