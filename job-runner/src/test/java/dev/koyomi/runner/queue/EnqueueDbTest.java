@@ -362,6 +362,18 @@ final class EnqueueDbTest {
     assertThat(enqueue(1, ", unique_while => 'Unfinished'")).isEqualTo("enqueued already");
   }
 
+  /** The period of the first is over, and it still waits. */
+  @Test
+  void takingAJobFreesNoOtherJobsKey() throws Exception {
+    enqueue(1, ", unique_for => '1 s'");
+    clock.advance(Duration.ofSeconds(1));
+    enqueue(1, ", unique_while => 'Waiting', run_at => koyomi.now() + interval '1 h'");
+
+    assertThat(lease().stop()).isEqualTo(1);
+
+    assertThat(enqueue(1, ", unique_while => 'Waiting'")).isEqualTo("enqueued already");
+  }
+
   private void cancel(int job) {
     assertThat(
             billing.count(
@@ -386,6 +398,17 @@ final class EnqueueDbTest {
     clock.advance(Duration.ofHours(1));
     sweep();
     assertThat(billing.count("select count(*) from koyomi.unique_job")).isZero();
+  }
+
+  /** It was asked for a period, whatever becomes of the job. */
+  @ParameterizedTest
+  @ValueSource(strings = {"cancel_jobs(1, null, '{1}', null)", "clear(1, null)"})
+  void keepsTheKeyOfAPeriodWhenTheJobIsCancelled(String verb) {
+    enqueue(1, ", unique_for => '1 hour'");
+
+    assertThat(billing.count("select koyomi." + verb)).isEqualTo(1);
+
+    assertThat(enqueue(1, ", unique_for => '1 hour'")).isEqualTo("enqueued already");
   }
 
   @Test
@@ -605,6 +628,44 @@ final class EnqueueDbTest {
             billing.text(
                 "select string_agg(state || ' ' || request, ', ' order by id) from koyomi.run"))
         .isEqualTo("Succeeded enqueued/2026-11-01, Running enqueued/2026-11-02");
+  }
+
+  @Test
+  void takesJobsIntoTheRunOfTheDayAlsoBeforeYesterdaysIsClosed() throws Exception {
+    enqueue(1);
+    lease();
+    clock.advance(Duration.ofDays(1));
+    enqueue(2);
+
+    assertThat(lease().run()).isEqualTo(2);
+    assertThat(billing.text("select request from koyomi.run where id = 2"))
+        .isEqualTo("enqueued/2026-11-02");
+  }
+
+  /** Without the lock on the run the cancel would overlook what is just being taken. */
+  @Test
+  void makesACancelWaitForJobsThatAreBeingTaken() throws Exception {
+    enqueue(1);
+    work();
+    enqueue(2);
+    long worker = billing.join();
+    try (Rival taker = new Rival(DATABASE.dataSource());
+        Rival canceller = new Rival(DATABASE.dataSource())) {
+      taker.inOpenTransaction(
+          connection ->
+              text(
+                  connection,
+                  "select koyomi.lease(%d, 7, false, true, -1, null, 0, '{}', false)::text"
+                      .formatted(worker)));
+      var cancelled =
+          canceller.blocked(
+              connection -> text(connection, "select koyomi.cancel_run(1, 'wrong')::text"));
+      assertThat(cancelled).isNotDone();
+      taker.commit();
+      assertThat(Rival.outcome(cancelled)).isEqualTo("true");
+    }
+    assertThat(billing.count("select count(*) from koyomi.slice")).isZero();
+    assertThat(billing.run()).isEqualTo("Cancelled 2/1/0/0");
   }
 
   @Test

@@ -743,6 +743,31 @@ final class LaneDbTest {
         .isEqualTo("Running: 3 = 2 done, 0 dead, 0 discarded, 1 cancelled; 0 retrying, 0 left");
   }
 
+  @Test
+  void theNextJobOfALaneBeginsAnewWhenTheHeadIsCancelled() throws Exception {
+    register(BY_KEY);
+    enqueue("a", 1);
+    enqueue("a", 2);
+    fail(lease(), Duration.ZERO);
+    billing.execute("update koyomi.slice set lost = 2, prior = 1");
+
+    assertThat(billing.count("select koyomi.cancel_jobs(1, null, null, '{1}')")).isEqualTo(1);
+
+    assertThat(billing.text("select format('%s %s %s', attempt, prior, lost) from koyomi.slice"))
+        .isEqualTo("1 0 0");
+  }
+
+  @Test
+  void freesTheKeyOfADeadJobThatItsLaneGoesOnWithout() throws Exception {
+    register(STOPPING);
+    billing.text(enqueueing("a", 1).replace(")::text", ", unique_while => 'Unfinished')::text"));
+    fail(lease(), null);
+
+    billing.text("select koyomi.resume_lanes(1, null)::text");
+
+    assertThat(billing.count("select count(*) from koyomi.unique_job")).isZero();
+  }
+
   // Waking --------------------------------------------------------------------------------------
 
   @Test

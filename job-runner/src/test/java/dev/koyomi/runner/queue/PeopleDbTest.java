@@ -288,6 +288,100 @@ final class PeopleDbTest {
     assertThat(billing.count("select count(*) from koyomi.unique_job")).isZero();
   }
 
+  /** The cursor stands where it stood: only the end of the lease keeps its Unit from committing. */
+  @Test
+  void cancelsTheFirstJobOfASliceWhileItRuns() throws Exception {
+    fire(5);
+    LeasedSlice slice = lease();
+
+    assertThat(ask("cancel_jobs(1, 1, array['1'], null)")).isEqualTo(1);
+
+    assertThat(work(slice, 0)).isEqualTo(new Ending.Fenced());
+    assertThatThrownBy(
+            () ->
+                billing.text(
+                    "select koyomi.advance(%d, %d, 0, 1, null)::text"
+                        .formatted(slice.id(), slice.lease())))
+        .hasMessageContaining("no longer at position");
+    billing.drain();
+    assertThat(
+            billing.text("select string_agg(subscription_id::text, ' ' order by id) from invoice"))
+        .isEqualTo("2 3 4 5");
+  }
+
+  /** A Unit of the slice is being committed: what it did is not done again. */
+  @Test
+  void waitsWithACancelForAUnitThatCommits() throws Exception {
+    fire(5);
+    LeasedSlice slice = lease();
+    try (Rival owner = new Rival(DATABASE.dataSource());
+        Rival person = new Rival(DATABASE.dataSource())) {
+      owner.inOpenTransaction(
+          open ->
+              open.createStatement()
+                  .execute(
+                      "insert into invoice (subscription_id, amount) values (1, 1); select koyomi.advance(%d, %d, 0, 1, null)"
+                          .formatted(slice.id(), slice.lease())));
+      var cancelled = person.blocked(waiting -> cancel(waiting, "'{3}'"));
+      assertThat(cancelled).isNotDone();
+      owner.commit();
+      assertThat(Rival.outcome(cancelled)).isEqualTo(1);
+    }
+    billing.drain();
+    assertThat(
+            billing.text("select string_agg(subscription_id::text, ' ' order by id) from invoice"))
+        .isEqualTo("1 2 4 5");
+    assertThat(books())
+        .isEqualTo("Succeeded: 5 = 4 done, 0 dead, 0 discarded, 1 cancelled; 0 left");
+  }
+
+  private static int cancel(Connection connection, String keys) throws SQLException {
+    return asked(connection, "cancel_jobs(1, null, %s, null)".formatted(keys));
+  }
+
+  private static int asked(Connection connection, String verb) throws SQLException {
+    try (var row = connection.createStatement().executeQuery("select koyomi." + verb)) {
+      row.next();
+      return row.getInt(1);
+    }
+  }
+
+  /** Without the lock on the run they would overlook the pieces that are just being made. */
+  @ParameterizedTest
+  @CsvSource(
+      delimiter = '|',
+      value = {"cancel_jobs(1, null, '{9}', null) | 1", "clear(1, null) | 7"})
+  void findsJobsOfASliceThatIsBeingSplit(String verb, int jobs) throws Exception {
+    fire(10);
+    LeasedSlice slice = lease();
+    try (Rival owner = new Rival(DATABASE.dataSource());
+        Rival person = new Rival(DATABASE.dataSource())) {
+      owner.inOpenTransaction(open -> billing.slices().split(open, slice.lease(), 4));
+      var done = person.blocked(waiting -> asked(waiting, verb));
+      assertThat(done).isNotDone();
+      owner.commit();
+      assertThat(Rival.outcome(done)).isEqualTo(jobs);
+    }
+  }
+
+  @ParameterizedTest
+  @CsvSource(
+      delimiter = '|',
+      value = {
+        "cancel_run(1, 'wrong')::text | Cancelled: 3 = 0 done, 0 dead, 0 discarded, 3 cancelled; 0"
+            + " left",
+        "clear(1, null)::text | Running: 3 = 0 done, 0 dead, 0 discarded, 1 cancelled; 2 left",
+      })
+  void cancelsAJobThatWaitsForItsNextAttempt(String verb, String books) throws Exception {
+    fire(3);
+    fail(lease(), 0, X, Duration.ofHours(1));
+
+    billing.text("select koyomi." + verb);
+
+    assertThat(books()).isEqualTo(books);
+    assertThat(billing.count("select count(*) from koyomi.failure where not cut")).isZero();
+  }
+
   /** It leaves the inbox at this moment, for a run that is not there yet. */
   @Test
   void cancelsAJobThatIsBeingTaken() throws Exception {

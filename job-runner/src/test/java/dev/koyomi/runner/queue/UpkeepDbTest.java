@@ -412,6 +412,20 @@ final class UpkeepDbTest {
   }
 
   @Test
+  void beatsOnceInFiveSeconds() throws Exception {
+    lease(worker());
+    beats(1);
+    long before = billing.count("select beat from koyomi.meta");
+
+    clock.advance(BEAT.minusMillis(1));
+    sweep();
+    assertThat(billing.count("select beat from koyomi.meta")).isEqualTo(before);
+    clock.advance(Duration.ofMillis(1));
+    sweep();
+    assertThat(billing.count("select beat from koyomi.meta")).isEqualTo(before + 1);
+  }
+
+  @Test
   void losesASelectorThatBeatsNoMore() {
     Billing batch = Billing.with(DATABASE, 1);
     new Runs(DATABASE.jdbi(), new SecureRandom()).open(Firings.slot(batch), worker());
@@ -506,6 +520,20 @@ final class UpkeepDbTest {
     assertThat(retry.attempt()).isEqualTo(2);
     assertThat(retry.countedAttempt(0)).isEqualTo(1);
     assertThat(Objects.requireNonNull(retry.values()).keys().getFirst()).isEqualTo("1");
+  }
+
+  @Test
+  void countsTheAttemptsOfANewSetThroughItsRetries() throws Exception {
+    Billing small = Billing.with(DATABASE, 1);
+    small.fire();
+    fail(lease(worker()), 0, null);
+    redrive(1);
+    fail(lease(worker()), 0, Duration.ZERO);
+    sweep();
+
+    LeasedSlice retry = lease(worker());
+    assertThat(retry.attempt()).isEqualTo(3);
+    assertThat(retry.countedAttempt(0)).isEqualTo(2);
   }
 
   private int redrive(long run) {

@@ -65,7 +65,8 @@ final class RunIdentityDbTest {
 
   @Test
   void isOneRunWhenManyMakeOneRequestAtOnce() throws Exception {
-    Billing billing = Billing.with(DATABASE, 700);
+    Billing billing =
+        Billing.with(DATABASE, 700, Billing.manifest("policy: Skip", "policy: Allow"));
     Fired request = new Fired.Request("billing/by-hand", Billing.SLOT);
 
     List<TriggerResult> results = atOnce(6, () -> billing.trigger().fire(request));

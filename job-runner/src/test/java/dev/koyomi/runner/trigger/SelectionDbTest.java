@@ -230,6 +230,22 @@ final class SelectionDbTest {
     assertThat(billing.count("select count(*) from invoice")).isEqualTo(600);
   }
 
+  @Test
+  void dispatchesNothingOfARunThatWasCancelledMeanwhile() throws Exception {
+    Billing billing = Billing.with(DATABASE, 600);
+    Selection selection = selectingRun();
+    try (Connection connection = DATABASE.dataSource().getConnection()) {
+      Selection.Counts counts =
+          selection.select(connection, billing.plan(), Map.of("logicalDate", "2026-11-01"));
+      assertThat(billing.text("select koyomi.cancel_run(1, 'wrong')::text")).isEqualTo("true");
+
+      assertThatThrownBy(() -> selection.dispatch(connection, counts, false))
+          .satisfies(SelectionDbTest::isTakenOver);
+    }
+    assertThat(billing.count("select count(*) from koyomi.slice")).isZero();
+    assertThat(billing.text("select state from koyomi.run")).isEqualTo("Cancelled");
+  }
+
   /** Its successor still selects. */
   @Test
   void keepsAFrozenSelectorOutOfTheSelectionOfItsSuccessor() throws Exception {

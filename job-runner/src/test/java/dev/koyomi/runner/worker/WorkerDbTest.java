@@ -7,6 +7,7 @@ import dev.koyomi.runner.testing.Billing;
 import dev.koyomi.runner.testing.TestDatabase;
 import dev.koyomi.runner.trigger.TriggerResult;
 import java.sql.Connection;
+import java.time.Duration;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.RegisterExtension;
 
@@ -211,6 +212,26 @@ final class WorkerDbTest {
         .endsWith(", but this job's payload has no column of that name");
   }
 
+  @Test
+  void joinsAnewWhenItWasDeclaredLost() throws Exception {
+    Billing billing = Billing.with(DATABASE, 10);
+    WorkerProcess.Settings settings =
+        new WorkerProcess.Settings(
+            "pod", EndRule.Stopped, true, Duration.ofMillis(100), Duration.ofSeconds(10));
+    try (WorkerProcess worker = billing.worker(settings, System::nanoTime).start()) {
+      billing.execute("update koyomi.worker set lost_at = koyomi.now()");
+      billing.fire();
+      long deadline = System.nanoTime() + Duration.ofSeconds(20).toNanos();
+      while (billing.count("select count(*) from invoice") < 10) {
+        assertThat(System.nanoTime())
+            .as("it leases nothing under its old row")
+            .isLessThan(deadline);
+        Thread.onSpinWait();
+      }
+      assertThat(worker.moving()).isTrue();
+    }
+  }
+
   /** Nobody else sweeps. */
   @Test
   void takesUpWhatAnotherWorkerLeft() throws Exception {
@@ -235,7 +256,10 @@ final class WorkerDbTest {
 
     assertThat(billing.count("select count(*) from koyomi.slice")).isZero();
     assertThat(billing.count("select sum(succeeded) from koyomi.work")).isEqualTo(1001);
-    assertThat(billing.count("select count(*) from koyomi.worker where stopped_at is null"))
+    assertThat(
+            billing.count(
+                "select count(*) from koyomi.worker where kind = 'Worker' and (stopped_at is null"
+                    + " or draining_at is null)"))
         .isZero();
   }
 }
