@@ -760,12 +760,7 @@ final class LaneDbTest {
   @Test
   void freesTheKeyOfADeadJobThatItsLaneGoesOnWithout() throws Exception {
     register(STOPPING);
-<<<<<<< HEAD
-    billing.text(
-        enqueueing("a", 1).replace(")::text", ", unique_while => 'Unfinished')::text"));
-=======
     billing.text(enqueueing("a", 1).replace(")::text", ", unique_while => 'Unfinished')::text"));
->>>>>>> guards
     fail(lease(), null);
 
     billing.text("select koyomi.resume_lanes(1, null)::text");

@@ -223,13 +223,9 @@ final class WorkerDbTest {
       billing.fire();
       long deadline = System.nanoTime() + Duration.ofSeconds(20).toNanos();
       while (billing.count("select count(*) from invoice") < 10) {
-<<<<<<< HEAD
-        assertThat(System.nanoTime()).as("it leases nothing under its old row").isLessThan(deadline);
-=======
         assertThat(System.nanoTime())
             .as("it leases nothing under its old row")
             .isLessThan(deadline);
->>>>>>> guards
         Thread.onSpinWait();
       }
       assertThat(worker.moving()).isTrue();
@@ -262,13 +258,8 @@ final class WorkerDbTest {
     assertThat(billing.count("select sum(succeeded) from koyomi.work")).isEqualTo(1001);
     assertThat(
             billing.count(
-<<<<<<< HEAD
-                "select count(*) from koyomi.worker where kind = 'Worker' and (stopped_at is null or"
-                    + " draining_at is null)"))
-=======
                 "select count(*) from koyomi.worker where kind = 'Worker' and (stopped_at is null"
                     + " or draining_at is null)"))
->>>>>>> guards
         .isZero();
   }
 }
