@@ -190,6 +190,17 @@ public final class Slices {
     }
   }
 
+  /** Whether this time has passed, by the database's clock. */
+  public static boolean over(Connection connection, OffsetDateTime until) throws SQLException {
+    try (PreparedStatement statement = connection.prepareStatement("select koyomi.clock() > ?")) {
+      statement.setObject(1, until);
+      try (ResultSet row = statement.executeQuery()) {
+        row.next();
+        return row.getBoolean(1);
+      }
+    }
+  }
+
   /** Whether the rest should be given back: the batch is paused, or better or older work waits. */
   public boolean betterWork(Connection connection, LeasedSlice slice) throws SQLException {
     try (PreparedStatement statement =
