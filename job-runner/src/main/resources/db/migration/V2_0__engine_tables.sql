@@ -112,6 +112,9 @@ alter table koyomi.dead
   add column discarded_at timestamptz,
   add column discarded_by text,
   add column discard_reason text;
+-- A key may be longer than an index takes, and a job must not be lost for it.
+drop index koyomi.dead_run;
+create index dead_run on koyomi.dead (run_id, left(key, 100));
 create index dead_attention on koyomi.dead (run_id) where discarded_at is null;
 
 alter table koyomi.work

@@ -11,13 +11,22 @@ create function koyomi.values_of(p_chunk bigint, p_name text) returns text[]
 $$;
 comment on function koyomi.values_of is 'One column of a chunk''s payloads, a text for each job; null where it is null or not there.';
 
+create function koyomi.json_of(p_text text) returns jsonb
+  language plpgsql immutable as $$
+begin
+  return p_text::jsonb;
+exception when others then
+  -- What json takes and jsonb does not, such as \u0000: as it is written. A job must not be lost for it.
+  return to_jsonb(p_text);
+end $$;
+
 create function koyomi.payload_of(p_chunk bigint, p_ordinal int) returns jsonb
   language sql stable as $$
   select case when c.vals is null then c.jobs -> p_ordinal
               else (select coalesce(jsonb_object_agg(name, case
                         when value is null then 'null'
-                        when kind = 'n' and value !~ '[IN]' then value::jsonb  -- neither Infinity nor NaN
-                        when kind in ('b', 'j') then value::jsonb
+                        when kind = 'n' and value !~ '[IN]' then koyomi.json_of(value)  -- neither Infinity nor NaN
+                        when kind in ('b', 'j') then koyomi.json_of(value)
                         else to_jsonb(value) end), '{}')
                     from unnest(c.names, string_to_array(c.kinds, null),
                                 array(select c.vals[row][p_ordinal + 1] from generate_subscripts(c.names, 1) as row)) as t(name, kind, value))
@@ -39,12 +48,16 @@ comment on function koyomi.lacking is 'Places of the jobs whose payload lacks on
 create function koyomi.column(p_name text) returns text[]
   language plpgsql stable as $$
 declare
-  v_set bigint[] := string_to_array(current_setting('koyomi.jobs'), ' ')::bigint[];  -- slice, from, to
+  v_set bigint[] := string_to_array(current_setting('koyomi.jobs', true), ' ')::bigint[];  -- slice, from, to
   v_ordinals int[];
   v_chunk bigint;
   v_values text[];
 begin
-  select s.chunk_id, s.ordinals into v_chunk, v_ordinals from koyomi.slice s where s.id = v_set[1];
+  select s.chunk_id, s.ordinals into v_chunk, v_ordinals from koyomi.slice s join koyomi.chunk c on c.id = s.chunk_id where s.id = v_set[1];
+  if not found then
+    -- No rows would be taken for jobs that find nothing to do.
+    raise exception 'koyomi.jobs() has no jobs in this transaction: its setting koyomi.jobs was reset, or what the queue holds was changed' using errcode = 'KY014';
+  end if;
   v_values := koyomi.values_of(v_chunk, p_name);
   return case when v_ordinals is null then v_values[v_set[2] + 1 : v_set[3]]
               else array(select v_values[o + 1] from unnest(v_ordinals[v_set[2] + 1 : v_set[3]]) with ordinality as t(o, n) order by n) end;

@@ -17,16 +17,16 @@ declare
 begin
   select * into v_batch from koyomi.batch b where b.name = enqueue_all.batch;
   if not found then
-    select b.name into v_near from koyomi.batch b where split_part(b.name, '/', 2) = split_part(enqueue_all.batch, '/', 2) or b.name like '%/' || enqueue_all.batch
+    select b.name into v_near from koyomi.batch b where split_part(b.name, '/', 2) = split_part(enqueue_all.batch, '/', 2) or split_part(b.name, '/', 2) = enqueue_all.batch
       order by b.name limit 1;
-    raise exception 'the batch "%" is not registered here%', enqueue_all.batch, coalesce('; did you mean "' || v_near || '"?', ': name it as namespace/name, and apply its manifest first')
+    raise exception 'the batch "%" is not registered here%', left(enqueue_all.batch, 200), coalesce('; did you mean "' || v_near || '"?', ': name it as namespace/name, and apply its manifest first')
       using errcode = 'KY010';
   end if;
   if enqueue_all.jobs is null or jsonb_typeof(enqueue_all.jobs) <> 'array' then
     raise exception 'jobs is no JSON array: write [{"key": "42", "payload": {…}}, …]' using errcode = 'KY011';
   end if;
   select array_agg(j.job ->> 'key' order by j.n), array_agg(coalesce(j.job -> 'payload', '{}') order by j.n),
-         min(j.n) filter (where jsonb_typeof(j.job) <> 'object' or coalesce(j.job ->> 'key', '') = '' or jsonb_typeof(coalesce(j.job -> 'payload', '{}')) <> 'object')
+         min(j.n) filter (where jsonb_typeof(j.job) <> 'object' or coalesce(jsonb_typeof(j.job -> 'key'), '') not in ('string', 'number') or j.job ->> 'key' = '' or jsonb_typeof(coalesce(j.job -> 'payload', '{}')) <> 'object')
     into v_keys, v_payloads, v_wrong
     from jsonb_array_elements(enqueue_all.jobs) with ordinality as j(job, n);
   if v_wrong is not null then
@@ -53,7 +53,7 @@ declare
   v_job bigint;
 begin
   select b.id, b.priority, b.lanes, b.max_payload into v_batch, v_priority, v_lanes, v_largest from koyomi.batch b where b.name = enqueue.batch;
-  if v_lanes = 0 and enqueue.key <> '' and jsonb_typeof(enqueue.payload) = 'object' and v_bytes <= v_largest
+  if v_lanes = 0 and enqueue.key <> '' and octet_length(enqueue.key) <= 1000 and (run_at is null or isfinite(run_at)) and jsonb_typeof(enqueue.payload) = 'object' and v_bytes <= v_largest
      and (enqueue.priority is null or koyomi.priority_of(enqueue.priority) is not null)
      and unique_while is null and unique_for is null then
     -- The usual job, the short way.
@@ -79,6 +79,7 @@ declare
   v_priority smallint := coalesce(koyomi.priority_of(p_priority), p_batch.priority);
   v_scope text := case when p_unique_for is not null then 'Period' else p_unique_while end;
   v_large int;
+  v_long int;
   v_taken boolean[];
   v_ids bigint[];
 begin
@@ -86,13 +87,23 @@ begin
     return '{}';
   end if;
   if p_priority is not null and koyomi.priority_of(p_priority) is null then
-    raise exception 'priority "%" is none of High, Normal and Low', p_priority using errcode = 'KY011';
+    raise exception 'priority "%" is none of High, Normal and Low', left(p_priority, 100) using errcode = 'KY011';
   end if;
   if p_unique_while is not null and p_unique_while not in ('Waiting', 'Unfinished') then
-    raise exception 'unique_while "%" is neither Waiting nor Unfinished', p_unique_while using errcode = 'KY011';
+    raise exception 'unique_while "%" is neither Waiting nor Unfinished', left(p_unique_while, 100) using errcode = 'KY011';
   end if;
   if p_unique_while is not null and p_unique_for is not null then
     raise exception 'unique_while and unique_for exclude each other: leave one of them out' using errcode = 'KY011';
+  end if;
+  if not isfinite(p_run_at) then
+    raise exception 'run_at is %: name a point in time, or leave it out', p_run_at using errcode = 'KY011';
+  end if;
+  if p_unique_for is not null and (p_unique_for <= interval '0' or p_unique_for > interval '100 years') then
+    raise exception 'unique_for is %: write a period such as 10 minutes, at most 100 years', p_unique_for using errcode = 'KY011';
+  end if;
+  select min(n) into v_long from unnest(p_keys) with ordinality as k(key, n) where octet_length(key) > 1000;
+  if v_long is not null then
+    raise exception 'job %: its key "%…" has % bytes, and a key may have 1000: shorten it', v_long, left(p_keys[v_long], 100), octet_length(p_keys[v_long]) using errcode = 'KY011';
   end if;
   if p_batch.lanes > 0 and (p_run_at is not null or p_expires_at is not null or p_priority is not null) then
     raise exception 'batch "%" is ordered (spec.job.order.mode: %): a job of it has its place, so leave out run_at, expires_at and priority', p_batch.name, p_batch.mode

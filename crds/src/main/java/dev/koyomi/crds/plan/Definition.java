@@ -17,6 +17,7 @@ import java.security.NoSuchAlgorithmException;
 import java.time.Duration;
 import java.util.HexFormat;
 import java.util.List;
+import java.util.regex.Pattern;
 
 /**
  * What the runner works by: the part of the manifest that decides what happens to a target, with
@@ -29,6 +30,10 @@ import java.util.List;
  */
 public record Definition(String json, String revision) {
   private static final ObjectMapper MAPPER = new ObjectMapper();
+
+  /** What JSON has in a text as it is, and YAML, which it is read as, takes for something else. */
+  private static final Pattern ENDS_OF_LINES =
+      Pattern.compile("[\\x{85}\\x{2028}\\x{2029}\\x{feff}]");
 
   /** The definition of a plan. */
   public static Definition of(Plan plan) {
@@ -151,7 +156,10 @@ public record Definition(String json, String revision) {
     printer.indentObjectsWith(indenter);
     printer.indentArraysWith(indenter);
     try {
-      return MAPPER.writer(printer).writeValueAsString(tree) + "\n";
+      return ENDS_OF_LINES
+              .matcher(MAPPER.writer(printer).writeValueAsString(tree))
+              .replaceAll(end -> "\\\\u%04x".formatted((int) end.group().charAt(0)))
+          + "\n";
     } catch (JsonProcessingException e) {
       throw new IllegalStateException("A tree of strings and numbers can always be written.", e);
     }

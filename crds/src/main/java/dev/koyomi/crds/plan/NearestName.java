@@ -7,10 +7,16 @@ import java.util.Optional;
 
 /** Finds the name that somebody probably meant. */
 final class NearestName {
+  /** Nobody means a name of a few letters by one that is longer. */
+  private static final int LONGEST = 100;
+
   private NearestName() {}
 
   /** The most similar of the names; empty when none is similar. */
   static Optional<String> of(String typed, Collection<String> names) {
+    if (typed.length() > LONGEST) {
+      return Optional.empty();
+    }
     String lower = typed.toLowerCase(Locale.ROOT);
     int tolerated = Math.max(1, typed.length() / 3);
     return names.stream()

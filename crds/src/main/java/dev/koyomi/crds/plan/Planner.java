@@ -60,7 +60,7 @@ public final class Planner {
     for (String name : (Iterable<String>) manifest::fieldNames) {
       if (!FIELDS.contains(name)) {
         problems.add(
-            name,
+            name.isEmpty() ? "\"\"" : name,
             SPEC_FIELDS.contains(name)
                 ? "\"%s\" belongs into spec: move it there.".formatted(name)
                 : Sentences.unknownField(name, FIELDS));

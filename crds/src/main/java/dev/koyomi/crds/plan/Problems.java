@@ -13,7 +13,7 @@ final class Problems {
   private final List<Problem> found = new ArrayList<>();
 
   void add(String field, String message) {
-    Problem problem = new Problem(field, message);
+    Problem problem = new Problem(Sentences.path(field), Sentences.line(message));
     if (!found.contains(problem)) {
       found.add(problem);
     }

@@ -14,6 +14,9 @@ final class Quantities {
       Map.of("n", -9, "u", -6, "m", -3, "k", 3, "M", 6, "G", 9, "T", 12, "P", 15, "E", 18);
   private static final String BINARY = "KMGTPE";
 
+  /** Of the text; reading a number takes the square of its length. */
+  private static final int LONGEST = 100;
+
   private Quantities() {}
 
   /**
@@ -29,7 +32,7 @@ final class Quantities {
   /** The amount; empty when the text is no quantity or a negative one. */
   static Optional<BigDecimal> amount(String text) {
     var parts = QUANTITY.matcher(text);
-    if (!parts.matches()) {
+    if (text.length() > LONGEST || !parts.matches()) {
       return Optional.empty();
     }
     BigDecimal number = new BigDecimal(parts.group(1));

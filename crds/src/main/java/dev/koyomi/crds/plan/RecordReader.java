@@ -20,6 +20,7 @@ import java.lang.reflect.RecordComponent;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
+import java.util.OptionalInt;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -96,7 +97,9 @@ final class RecordReader {
   private @Nullable JsonNode number(
       JsonNode given, Class<?> type, RecordComponent component, String field) {
     boolean whole = type != Double.class;
-    if (!given.isNumber() || (whole && !given.canConvertToExactIntegral())) {
+    if (!given.isNumber()
+        || (given.isDouble() && !Double.isFinite(given.doubleValue()))
+        || (whole && !given.canConvertToExactIntegral())) {
       return wrong(field, given, whole ? "a whole number" : "a number", example(component));
     }
     Min min = on(component, Min.class);
@@ -115,6 +118,12 @@ final class RecordReader {
       problems.add(field, Sentences.notText(given, example(component)));
       return null;
     }
+    OptionalInt unstorable =
+        given.textValue().codePoints().filter(RecordReader::unstorable).findFirst();
+    if (unstorable.isPresent()) {
+      problems.add(field, Sentences.notStored(unstorable.getAsInt()));
+      return null;
+    }
     int length = given.textValue().codePointCount(0, given.textValue().length());
     if (size != null && length < size.min()) {
       problems.add(field, Sentences.empty(component.getName()));
@@ -125,6 +134,11 @@ final class RecordReader {
       return null;
     }
     return given;
+  }
+
+  private static boolean unstorable(int character) {
+    return character == 0
+        || (character >= Character.MIN_SURROGATE && character <= Character.MAX_SURROGATE);
   }
 
   private @Nullable JsonNode list(

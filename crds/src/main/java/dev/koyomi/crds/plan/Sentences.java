@@ -4,13 +4,40 @@ import com.fasterxml.jackson.databind.JsonNode;
 import java.math.BigDecimal;
 import java.util.Collection;
 import java.util.List;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
 
 /** What is said about any field: each sentence tells what is wrong and what to do. */
 final class Sentences {
   private static final int SHOWN = 60;
+  private static final int LONGEST_PATH = 200;
+  private static final int LONGEST = 600;
+
+  /** Characters that break a line, that nobody sees, or that are half of one. */
+  private static final Pattern UNSEEN = Pattern.compile("[\\p{Cc}\\p{Cf}\\p{Cs}\\p{Zl}\\p{Zp}]");
 
   private Sentences() {}
+
+  /** A sentence in one line, whatever names and values of the user it has in it. */
+  static String line(String sentence) {
+    String seen = seen(sentence);
+    return seen.length() <= LONGEST
+        ? seen
+        : seen.substring(0, LONGEST / 2) + "… …" + seen.substring(seen.length() - LONGEST / 2);
+  }
+
+  static String path(String field) {
+    String seen = seen(field);
+    return seen.length() <= LONGEST_PATH ? seen : seen.substring(0, LONGEST_PATH) + "…";
+  }
+
+  private static String seen(String text) {
+    return UNSEEN
+        .matcher(text)
+        .replaceAll(
+            unseen -> Matcher.quoteReplacement("\\u%04x".formatted(unseen.group().codePointAt(0))));
+  }
 
   static String unknownField(String name, Collection<String> known) {
     if (name.equals("true") && known.contains("on")) {
@@ -18,7 +45,7 @@ final class Sentences {
     }
     return "There is no field \"%s\": %s"
         .formatted(
-            name,
+            name.length() > SHOWN ? name.substring(0, SHOWN) + "…" : name,
             NearestName.of(name, known)
                 .map(near -> "did you mean \"" + near + "\"?")
                 .orElse("take it out, or use one of " + String.join(", ", known) + "."));
@@ -40,6 +67,11 @@ final class Sentences {
     return example == null && given.isValueNode()
         ? "%s is not a text: put the value in quotes.".formatted(shown(given))
         : wrongType(given, "a text", example);
+  }
+
+  /** PostgreSQL and Kubernetes keep texts in UTF-8, and PostgreSQL none with U+0000. */
+  static String notStored(int character) {
+    return "The character U+%04X cannot be stored in a text: take it out.".formatted(character);
   }
 
   static String notAllowed(JsonNode given, List<String> allowed) {

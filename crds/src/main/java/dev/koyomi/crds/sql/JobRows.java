@@ -19,9 +19,10 @@ import java.util.stream.IntStream;
  * @param sql a sub-select with the same alias
  */
 record JobRows(int end, List<String> columns, String sql) {
-  private static final String GAP = "(?:\\s++|--[^\\n]*+|/\\*[^*]*+(?:\\*(?!/)[^*]*+)*+\\*/)*+";
+  private static final String GAP = "(?:\\s++|--[^\\n\\r]*+|/\\*[^*]*+(?:\\*(?!/)[^*]*+)*+\\*/)*+";
   private static final String QUOTED = "\"(?:[^\"]++|\"\")*+\"";
-  private static final String NAME = QUOTED + "|[a-zA-Z_\\x80-\\x{ffff}][\\w$\\x80-\\x{ffff}]*+";
+  private static final String NAME =
+      QUOTED + "|[a-zA-Z_\\x80-\\x{10ffff}][\\w$\\x80-\\x{10ffff}]*+";
 
   private static final Pattern CALL =
       Pattern.compile("koyomi\\s*\\.\\s*jobs\\s*\\(\\s*\\)", Pattern.CASE_INSENSITIVE);
@@ -33,11 +34,14 @@ record JobRows(int end, List<String> columns, String sql) {
   /** A name, a type with its parentheses and brackets, and what ends both. */
   private static final Pattern COLUMN =
       Pattern.compile(
-          "%1$s(%2$s)((?:[\\w$.\\s\\x80-\\x{ffff}]++|%3$s|\\([\\w\\s,]*+\\)|\\[\\s*+\\d*+\\s*+]|--[^\\n]*+|/\\*[^*]*+(?:\\*(?!/)[^*]*+)*+\\*/)++)([,)])"
+          "%1$s(%2$s)((?:[\\w$.\\s\\x80-\\x{10ffff}]++|%3$s|\\([\\w\\s,]*+\\)|\\[\\s*+\\d*+\\s*+]|--[^\\n\\r]*+|/\\*[^*]*+(?:\\*(?!/)[^*]*+)*+\\*/)++)([,)])"
               .formatted(GAP, NAME, QUOTED));
 
+  /** Other letters are left as they are (PostgreSQL's {@code downcase_identifier}, in UTF-8). */
+  private static final Pattern ASCII_CAPITAL = Pattern.compile("[A-Z]");
+
   private static final Pattern COMMENT =
-      Pattern.compile("(%s)|--[^\\n]*+|/\\*[^*]*+(?:\\*(?!/)[^*]*+)*+\\*/".formatted(QUOTED));
+      Pattern.compile("(%s)|--[^\\n\\r]*+|/\\*[^*]*+(?:\\*(?!/)[^*]*+)*+\\*/".formatted(QUOTED));
 
   JobRows {
     columns = List.copyOf(columns);
@@ -67,7 +71,7 @@ record JobRows(int end, List<String> columns, String sql) {
       if (!column.lookingAt()) {
         return Optional.empty();
       }
-      String type = COMMENT.matcher(column.group(2)).replaceAll("$1").strip();
+      String type = withoutComments(column.group(2)).strip();
       if (type.isEmpty()) {
         return Optional.empty();
       }
@@ -78,11 +82,20 @@ record JobRows(int end, List<String> columns, String sql) {
     return Optional.of(new JobRows(next, names, sql(alias.group(1), names, types)));
   }
 
+  private static String withoutComments(String type) {
+    return COMMENT
+        .matcher(type)
+        .replaceAll(
+            found -> found.group(1) == null ? " " : Matcher.quoteReplacement(found.group(1)));
+  }
+
   /** The name as PostgreSQL folds it. */
   private static String folded(String name) {
     return name.startsWith("\"")
         ? name.substring(1, name.length() - 1).replace("\"\"", "\"")
-        : name.toLowerCase(Locale.ROOT);
+        : ASCII_CAPITAL
+            .matcher(name)
+            .replaceAll(capital -> capital.group().toLowerCase(Locale.ROOT));
   }
 
   private static String sql(String alias, List<String> names, List<String> types) {

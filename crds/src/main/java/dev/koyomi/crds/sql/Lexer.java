@@ -5,10 +5,18 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
 import java.util.Optional;
+import java.util.regex.Pattern;
 
 /** Walks once over a text as PostgreSQL's own scanner does, and cuts it into statements. */
 final class Lexer {
+  /** What is white space to the server: to it, other blanks of Unicode are parts of names. */
+  private static final String SPACE = "[ \\t\\n\\r\\f\\x0b]";
+
+  private static final Pattern LEADING = Pattern.compile("^" + SPACE + "++");
+  private static final Pattern TRAILING = Pattern.compile("(?<!" + SPACE + ")" + SPACE + "++\\z");
+
   private final String text;
+  private final Scan scan;
   private final List<Statement> statements = new ArrayList<>();
   private int at;
 
@@ -29,6 +37,7 @@ final class Lexer {
 
   Lexer(String text) {
     this.text = text;
+    this.scan = new Scan(text);
   }
 
   List<Statement> statements() throws SqlProblem {
@@ -41,12 +50,12 @@ final class Lexer {
 
   private void next() throws SqlProblem {
     char here = text.charAt(at);
-    if (Character.isWhitespace(here)) {
+    if (Scan.space(here)) {
       copyTo(at + 1);
     } else if (text.startsWith("--", at)) {
-      copyTo(endOfLine());
+      copyTo(scan.endOfLine(at));
     } else if (text.startsWith("/*", at)) {
-      copyTo(endOfComment());
+      comment();
     } else if (here == ';' && parentheses == 0) {
       at++;
       endStatement();
@@ -63,10 +72,10 @@ final class Lexer {
       copyTo(endOfQuote(at, false));
     } else if (here == '"') {
       copyTo(endOfQuote(at, false));
-    } else if (startsWord(here)) {
+    } else if (Scan.startsWord(here)) {
       word(afterOrder);
     } else if (here >= '0' && here <= '9') {
-      copyTo(endOfNumber());
+      copyTo(scan.endOfNumber(at));
     } else if (here == '$') {
       dollar();
     } else if (here == ':') {
@@ -85,7 +94,7 @@ final class Lexer {
       jobs();
       return;
     }
-    int end = endOfWord(at);
+    int end = scan.endOfWord(at);
     String word = text.substring(at, end);
     if (keyword.isEmpty()) {
       keyword = word.toUpperCase(Locale.ROOT);
@@ -93,7 +102,10 @@ final class Lexer {
     ordered |= afterOrder && word.equalsIgnoreCase("by");
     this.afterOrder = parentheses == 0 && word.equalsIgnoreCase("order");
     boolean escapes = word.equalsIgnoreCase("e") && end < text.length() && text.charAt(end) == '\'';
-    copyTo(escapes ? endOfQuote(end, true) : end);
+    copyTo(end);
+    if (escapes) {
+      escapes();
+    }
   }
 
   private void jobs() throws SqlProblem {
@@ -111,8 +123,8 @@ final class Lexer {
 
   private void dollar() throws SqlProblem {
     int tagEnd = at + 1;
-    if (tagEnd < text.length() && startsWord(text.charAt(tagEnd))) {
-      tagEnd = endOfTag(tagEnd);
+    if (tagEnd < text.length() && Scan.startsWord(text.charAt(tagEnd))) {
+      tagEnd = scan.endOfTag(tagEnd);
     }
     if (tagEnd < text.length() && text.charAt(tagEnd) == '$') {
       String tag = text.substring(at, tagEnd + 1);
@@ -121,7 +133,7 @@ final class Lexer {
         throw problem("The quote " + tag + " of %s has no end: close it with " + tag + ".", at);
       }
       copyTo(close + tag.length());
-    } else if (tagEnd == at + 1 && tagEnd < text.length() && digit(text.charAt(tagEnd))) {
+    } else if (tagEnd == at + 1 && tagEnd < text.length() && Scan.digit(text.charAt(tagEnd))) {
       throw problem("The parameter in %s has no name: write :name instead of $1.", at);
     } else {
       copyTo(at + 1);
@@ -132,8 +144,11 @@ final class Lexer {
     int next = at + 1;
     if (text.startsWith("::", at) || text.startsWith(":=", at)) {
       copyTo(at + 2);
-    } else if (next < text.length() && startsWord(text.charAt(next)) && !slice()) {
-      int end = endOfTag(next);
+    } else if (next < text.length() && Scan.startsWord(text.charAt(next)) && !slice()) {
+      int end = scan.endOfTag(next);
+      if (!statement.isEmpty() && joins(statement.charAt(statement.length() - 1))) {
+        put(" ", " ");
+      }
       parameters.add(text.substring(next, end));
       statement.append('?');
       endPiece();
@@ -143,11 +158,18 @@ final class Lexer {
     }
   }
 
+  /**
+   * What would make another token of the server's parameter, or of the question mark, behind it.
+   */
+  private static boolean joins(char before) {
+    return Scan.continuesWord(before) || before == '?';
+  }
+
   /** Whether the colon stands between the bounds of an array slice, as in {@code a[lo:hi]}. */
   private boolean slice() {
     char before = at == 0 ? ' ' : text.charAt(at - 1);
     return brackets > 0
-        && (continuesWord(before) || before == ')' || before == ']' || before == '"');
+        && (Scan.continuesWord(before) || before == ')' || before == ']' || before == '"');
   }
 
   private void nest(char here) {
@@ -161,75 +183,47 @@ final class Lexer {
   }
 
   private int endOfQuote(int start, boolean escapes) throws SqlProblem {
-    char quote = text.charAt(start);
-    for (int i = start + 1; i < text.length(); i++) {
-      char c = text.charAt(i);
-      if (escapes && c == '\\') {
-        i++;
-      } else if (c == quote && i + 1 < text.length() && text.charAt(i + 1) == quote) {
-        i++;
-      } else if (c == quote) {
-        return i + 1;
-      }
-    }
-    throw problem("The quote " + quote + " of %s has no end: close it with " + quote + ".", start);
-  }
-
-  private int endOfComment() throws SqlProblem {
-    int depth = 0;
-    for (int i = at; i < text.length(); i++) {
-      if (text.startsWith("/*", i)) {
-        depth++;
-        i++;
-      } else if (text.startsWith("*/", i)) {
-        depth--;
-        i++;
-        if (depth == 0) {
-          return i + 1;
-        }
-      }
-    }
-    throw problem("The comment /* of %s has no end: close it with */.", at);
-  }
-
-  private int endOfLine() {
-    int end = text.indexOf('\n', at);
-    return end < 0 ? text.length() : end;
-  }
-
-  private int endOfWord(int start) {
-    int end = start;
-    while (end < text.length() && continuesWord(text.charAt(end))) {
-      end++;
+    int end = scan.endOfQuote(start, escapes);
+    if (end < 0) {
+      char quote = text.charAt(start);
+      throw problem(
+          "The quote " + quote + " of %s has no end: close it with " + quote + ".", start);
     }
     return end;
   }
 
-  /** Names of parameters and dollar-quote tags: a word without {@code $}. */
-  private int endOfTag(int start) {
-    int end = start;
-    while (end < text.length() && text.charAt(end) != '$' && continuesWord(text.charAt(end))) {
-      end++;
+  /** A text with escapes, in one piece for the driver, which sees none in the lines below. */
+  private void escapes() throws SqlProblem {
+    copyTo(endOfQuote(at, true));
+    for (int next = scan.continuation(at); next >= 0; next = scan.continuation(at)) {
+      int end = endOfQuote(next, true);
+      statement.setLength(statement.length() - 1);
+      put(text.substring(next + 1, end), text.substring(at, end));
+      at = end;
     }
-    return end;
   }
 
-  private int endOfNumber() {
-    int end = at;
-    while (end < text.length() && (continuesWord(text.charAt(end)) || text.charAt(end) == '.')) {
-      end++;
+  /**
+   * The driver takes {@code /*}{@code /} for a whole comment, where the server sees one that goes
+   * on; one with others in it is left out too.
+   */
+  private void comment() throws SqlProblem {
+    int end = scan.endOfComment(at);
+    if (end < 0) {
+      throw problem("The comment /* of %s has no end: close it with */.", at);
     }
-    return end;
+    String raw = text.substring(at, end);
+    put(raw.startsWith("/*/") || raw.indexOf("/*", 2) > 0 ? " " : raw, raw);
+    at = end;
   }
 
   private void endStatement() {
     endPiece();
     if (!empty) {
-      pieces.set(0, pieces.getFirst().stripLeading());
-      pieces.set(pieces.size() - 1, pieces.getLast().stripTrailing());
+      pieces.set(0, LEADING.matcher(pieces.getFirst()).replaceFirst(""));
+      pieces.set(pieces.size() - 1, TRAILING.matcher(pieces.getLast()).replaceFirst(""));
       statements.add(
-          new Statement(
-              statement.toString().strip(), parameters, keyword, pieces, columns, ordered));
+          new Statement(stripped(statement), parameters, keyword, pieces, columns, ordered));
     }
     statement.setLength(0);
     pieces.clear();
@@ -241,6 +235,10 @@ final class Lexer {
     afterOrder = false;
     parentheses = 0;
     brackets = 0;
+  }
+
+  private static String stripped(CharSequence statement) {
+    return TRAILING.matcher(LEADING.matcher(statement).replaceFirst("")).replaceFirst("");
   }
 
   private void endPiece() {
@@ -264,17 +262,5 @@ final class Lexer {
     long line = before.chars().filter(c -> c == '\n').count() + 1;
     int column = position - before.lastIndexOf('\n');
     return new SqlProblem(sentence.formatted("line " + line + ", column " + column));
-  }
-
-  private static boolean startsWord(char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_' || c >= '\u0080';
-  }
-
-  private static boolean continuesWord(char c) {
-    return startsWord(c) || digit(c) || c == '$';
-  }
-
-  private static boolean digit(char c) {
-    return c >= '0' && c <= '9';
   }
 }

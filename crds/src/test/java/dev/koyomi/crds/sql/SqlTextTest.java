@@ -36,7 +36,9 @@ class SqlTextTest {
         "SELECT a$b:: int FROM c",
         "SELECT 1 -- :a 'b \"",
         "SELECT 1 --:a\r\n, 2",
-        "SELECT /* :a /* 'nested */ :b */ 1",
+        "SELECT /* :a 'b */ 1",
+        "SELECT 1 --:a 'b\r, 2",
+        "SELECT E'a\\'' -- 'x\n, 2",
         "SELECT now()::date",
         "SELECT x :: int",
         "CALL p(a := 1)",
@@ -69,6 +71,40 @@ class SqlTextTest {
   void findsParametersBesideAllKindsOfThings(String text, String wanted) throws Exception {
     SqlText sql = SqlText.parse(text.replace("\\n", "\n"));
     assertThat(sql.statements().getFirst().text()).isEqualTo(wanted.replace("\\n", "\n"));
+  }
+
+  @ParameterizedTest
+  @CsvSource(
+      delimiter = '¦',
+      quoteCharacter = '\0',
+      value = {
+        "SELECT /* :a /* 'nested */ :b */ 1 ¦ SELECT   1",
+        "SELECT /*/ :a ' */ 1 ¦ SELECT   1",
+        "SELECT E'a'\\n -- 'b\\n'\\'; COMMIT; --' ¦ SELECT E'a\\'; COMMIT; --'",
+        "SELECT 1 AS x:a ¦ SELECT 1 AS x ?",
+        "SELECT :a:b ¦ SELECT ? ?",
+        "SELECT a ?:b ¦ SELECT a ?? ?",
+      })
+  void givesTheDriverWhatItReadsAsTheServerDoes(String text, String wanted) throws Exception {
+    SqlText sql = SqlText.parse(text.replace("\\n", "\n"));
+    assertThat(sql.statements()).extracting(Statement::text).containsExactly(wanted);
+    assertThat(sql.statements().getFirst().rendered(name -> ":" + name).replace(" :", ":"))
+        .isEqualTo(text.replace("\\n", "\n").replace(" :", ":"));
+  }
+
+  @ParameterizedTest
+  @ValueSource(
+      strings = {"SELECT 1 --\r; COMMIT", "SELECT E'a'\n'\\''; COMMIT", "SELECT 1;\u000bCOMMIT"})
+  void seesACommitThatTheServerSees(String text) throws Exception {
+    assertThat(SqlText.parse(text).statements())
+        .extracting(Statement::keyword)
+        .containsExactly("SELECT", "COMMIT");
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"\u2003COMMIT", "\u00a0COMMIT", "COMMIT\u2003", "\u001cCOMMIT"})
+  void leavesBlanksThatAreNoneToTheServer(String text) throws Exception {
+    assertThat(SqlText.parse(text).statements()).extracting(Statement::text).containsExactly(text);
   }
 
   @Test
@@ -144,6 +180,16 @@ class SqlTextTest {
                 + " unnest(koyomi.column('subscriptionId'), koyomi.column('fee'),"
                 + " koyomi.column('tags'), koyomi.column('grid'), koyomi.column('it''s \"x\"'),"
                 + " koyomi.column('größe')) as u(c1, c2, c3, c4, c5, c6)) AS \"the job\" WHERE x");
+  }
+
+  @Test
+  void foldsAndPartsTheJobsColumnsAsTheServerDoes() throws Exception {
+    Statement statement =
+        SqlText.parse("SELECT * FROM koyomi.jobs() AS j(GR\u00d6SSE timestamp/**/with time zone)")
+            .statements()
+            .getFirst();
+    assertThat(statement.columns()).containsExactly("gr\u00d6sse");
+    assertThat(statement.text()).contains("c1::timestamp with time zone as");
   }
 
   @Test

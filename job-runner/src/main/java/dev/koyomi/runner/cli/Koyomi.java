@@ -3,6 +3,7 @@ package dev.koyomi.runner.cli;
 import dev.koyomi.runner.db.Fault;
 import dev.koyomi.runner.dev.LocalPostgresException;
 import java.io.PrintWriter;
+import java.nio.file.InvalidPathException;
 import java.nio.file.Path;
 import java.time.InstantSource;
 import java.time.LocalDate;
@@ -125,6 +126,7 @@ public final class Koyomi {
         .setColorScheme(CommandLine.Help.defaultColorScheme(screen.colour() ? Ansi.ON : Ansi.OFF))
         .setUsageHelpWidth(Math.clamp(screen.width(), 60, 110))
         .registerConverter(LocalDate.class, Koyomi::date)
+        .registerConverter(Path.class, Koyomi::path)
         .setCaseInsensitiveEnumValuesAllowed(true)
         .setParameterExceptionHandler((wrong, _) -> wrongUsage(wrong))
         .setExecutionExceptionHandler((thrown, _, _) -> failed(thrown));
@@ -145,11 +147,19 @@ public final class Koyomi {
   private static int wrongUsage(ParameterException wrong) {
     CommandLine command = wrong.getCommandLine();
     PrintWriter err = command.getErr();
-    err.println("koyomi: " + words(wrong));
+    err.println("koyomi: " + line(words(wrong)));
     if (!UnmatchedArgumentException.printSuggestions(wrong, err)) {
       err.println("Try '%s --help'.".formatted(command.getCommandSpec().qualifiedName()));
     }
     return ExitCode.WRONG;
+  }
+
+  /**
+   * What somebody typed is part of a sentence, and may hold what breaks a line or steers a
+   * terminal.
+   */
+  private static String line(String sentence) {
+    return sentence.replaceAll("\\p{Cntrl}+", " ");
   }
 
   private static LocalDate date(String text) {
@@ -158,6 +168,14 @@ public final class Koyomi {
     } catch (DateTimeParseException wrong) {
       throw new TypeConversionException(
           "'%s' is no date, which is written as 2026-11-01".formatted(text));
+    }
+  }
+
+  private static Path path(String text) {
+    try {
+      return Path.of(text);
+    } catch (InvalidPathException wrong) {
+      throw new TypeConversionException("'%s' is no name of a file".formatted(text));
     }
   }
 
@@ -170,7 +188,7 @@ public final class Koyomi {
   private int failed(Exception thrown) {
     PrintWriter err = surroundings.screen().err();
     if (thrown instanceof CommandProblem problem) {
-      problem.sentences().forEach(sentence -> err.println("koyomi: " + sentence));
+      problem.sentences().forEach(sentence -> err.println("koyomi: " + line(sentence)));
       return problem.exitCode();
     }
     if (thrown instanceof LocalPostgresException local) {
@@ -179,7 +197,7 @@ public final class Koyomi {
     }
     Optional<Fault> fault = Fault.of(thrown);
     if (fault.isPresent()) {
-      err.println("koyomi: " + fault.get().sentence());
+      err.println("koyomi: " + line(fault.get().sentence()));
       return exitCode(fault.get());
     }
     err.println("koyomi: This is a bug; please report it with what follows.");

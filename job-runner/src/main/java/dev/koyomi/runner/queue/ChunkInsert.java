@@ -44,11 +44,12 @@ final class ChunkInsert {
     String rows =
         """
         select key%s, %s as rising, (row_number() over ())::int - 1 as n
-          from (select t.key as key%s from (
+          from (select %s as key%s from (
         %s
           ) as t limit ?) as target
         """
-            .formatted(names("c"), payload.rising(), payload.columns(), query.text());
+            .formatted(
+                names("c"), payload.rising(), payload.key(), payload.columns(), query.text());
     String place = "n / " + JOBS;
     try (PreparedStatement statement = connection.prepareStatement(insert(rows, place))) {
       int next = bindOwn(statement, connection, run, token);

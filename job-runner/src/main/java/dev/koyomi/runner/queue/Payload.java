@@ -40,12 +40,15 @@ final class Payload {
   private final List<String> names;
   private final String kinds;
   private final List<String> expressions;
+  private final String key;
   private final String rising;
 
-  private Payload(List<String> names, String kinds, List<String> expressions, String rising) {
+  private Payload(
+      List<String> names, String kinds, List<String> expressions, String key, String rising) {
     this.names = List.copyOf(names);
     this.kinds = kinds;
     this.expressions = List.copyOf(expressions);
+    this.key = key;
     this.rising = rising;
   }
 
@@ -58,7 +61,7 @@ final class Payload {
     List<String> all = new ArrayList<>(names);
     all.add(KEY);
     check(all, names, needed);
-    return new Payload(names, kinds, List.of(), "null::boolean");
+    return new Payload(names, kinds, List.of(), "t.key", "null::boolean");
   }
 
   /**
@@ -73,11 +76,13 @@ final class Payload {
     List<String> names = new ArrayList<>();
     List<String> expressions = new ArrayList<>();
     StringBuilder kinds = new StringBuilder();
+    String key = "t.key";
     String rising = "null::boolean";
     for (int i = 1; i <= columns.getColumnCount(); i++) {
       String name = columns.getColumnName(i);
       all.add(name);
       if (name.equals(KEY)) {
+        key = key(columns.getColumnTypeName(i));
         rising = rising(columns.getColumnTypeName(i));
         continue;
       }
@@ -88,7 +93,7 @@ final class Payload {
           value(kind, columns.getColumnType(i), columns.getColumnTypeName(i), "t." + quoted(name)));
     }
     check(all, names, needed);
-    return new Payload(names, kinds.toString(), expressions, rising);
+    return new Payload(names, kinds.toString(), expressions, key, rising);
   }
 
   private static void check(List<String> all, List<String> names, Set<String> needed)
@@ -140,6 +145,11 @@ final class Payload {
     return GATHERED.contains(typeName) ? column : column + "::text";
   }
 
+  /** Arrays and the like become text one by one: gathered, they would be one array. */
+  private static String key(String typeName) {
+    return ORDERED.contains(typeName) || TEXTS.contains(typeName) ? "t.key" : "t.key::text";
+  }
+
   private static String rising(String typeName) {
     if (TEXTS.contains(typeName)) {
       return "key::text collate \"C\" > lag(key::text) over () collate \"C\"";
@@ -169,6 +179,11 @@ final class Payload {
       columns.append(", ").append(expressions.get(i)).append(" as c").append(i + 1);
     }
     return columns.toString();
+  }
+
+  /** The key of a row {@code t}, which becomes text when it is gathered. */
+  String key() {
+    return key;
   }
 
   /**

@@ -217,6 +217,17 @@ public final class Slices {
     }
   }
 
+  /** Whether this time has passed, by the database's clock. */
+  public static boolean over(Connection connection, OffsetDateTime until) throws SQLException {
+    try (PreparedStatement statement = connection.prepareStatement("select koyomi.clock() > ?")) {
+      statement.setObject(1, until);
+      try (ResultSet row = statement.executeQuery()) {
+        row.next();
+        return row.getBoolean(1);
+      }
+    }
+  }
+
   /**
    * What the owner of a slice should know of the rest of its batch.
    *

@@ -1,7 +1,6 @@
 package dev.koyomi.runner.unit;
 
 import dev.koyomi.crds.sql.SqlText;
-import dev.koyomi.runner.queue.Slices;
 import java.sql.Connection;
 import java.sql.PreparedStatement;
 import java.sql.SQLException;
@@ -22,14 +21,21 @@ final class ChunkUnits implements Units {
   private static final String ON_TIME = "select koyomi.on_time(?)";
 
   private final Connection connection;
+  private final SessionSettings settings;
   private final String work;
   private final int statements;
   private final boolean counts;
   private final Duration timeout;
   private final LongSupplier nanoTime;
 
-  ChunkUnits(Connection connection, SqlText sql, Duration timeout, LongSupplier nanoTime) {
+  ChunkUnits(
+      Connection connection,
+      SessionSettings settings,
+      SqlText sql,
+      Duration timeout,
+      LongSupplier nanoTime) {
     this.connection = connection;
+    this.settings = settings;
     this.work =
         sql.statements().stream()
             .map(SqlText.Statement::text)
@@ -69,11 +75,13 @@ final class ChunkUnits implements Units {
       } catch (SQLException e) {
         error = e;
       }
-      if (Recovery.after(connection, range.with(at, end), error)
+      int begun = at;
+      if (Recovery.after(
+              connection, settings, range.with(at, end), error, position -> position == begun)
           instanceof Recovery.State.Over(Stride stride)) {
         return new Stride(at, stride.ending());
       }
-      if (Slices.PERMIT_LAPSED.equals(error.getSQLState())) {
+      if (Recovery.permitLapsed(connection, error, until)) {
         return Stride.reached(at);
       }
       if (SqlFailure.collision(error) && tries < TRIES_IN_PLACE) {
@@ -82,7 +90,9 @@ final class ChunkUnits implements Units {
       }
       tries = 0;
       Ending ending = SqlFailure.ending(error, timeout, nanoTime.getAsLong() - begin);
-      if (ending instanceof Ending.Failed failed && !failed.retryable()) {
+      if (ending instanceof Ending.Failed failed
+          && !failed.retryable()
+          && !SqlFailure.withinFunction(error)) {
         return new Stride(at, new Ending.Failed(failed.failure(), end - at, false));
       }
       if (!(ending instanceof Ending.Failed) || end - at == 1) {

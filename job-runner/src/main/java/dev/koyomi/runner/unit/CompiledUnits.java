@@ -19,12 +19,19 @@ final class CompiledUnits implements Units {
   private static final int TRIES_IN_PLACE = 3;
 
   private final Connection connection;
+  private final SessionSettings settings;
   private final int group;
   private final Duration timeout;
   private final LongSupplier nanoTime;
 
-  CompiledUnits(Connection connection, int group, Duration timeout, LongSupplier nanoTime) {
+  CompiledUnits(
+      Connection connection,
+      SessionSettings settings,
+      int group,
+      Duration timeout,
+      LongSupplier nanoTime) {
     this.connection = connection;
+    this.settings = settings;
     this.group = group;
     this.timeout = timeout;
     this.nanoTime = nanoTime;
@@ -47,7 +54,13 @@ final class CompiledUnits implements Units {
         return Stride.reached(call(next, size, until));
       } catch (SQLException error) {
         int at;
-        switch (Recovery.after(connection, next, error)) {
+        int begun = from;
+        switch (Recovery.after(
+            connection,
+            settings,
+            next,
+            error,
+            position -> begun <= position && position < next.to())) {
           case Recovery.State.Over(Stride stride) -> {
             return stride;
           }
@@ -57,8 +70,12 @@ final class CompiledUnits implements Units {
           tries = 0;
           from = at;
         }
-        if (Slices.PERMIT_LAPSED.equals(error.getSQLState())) {
+        if (Recovery.permitLapsed(connection, error, until)) {
           return Stride.reached(at);
+        }
+        if (at > begun && Slices.FENCED.equals(error.getSQLState())) {
+          // Whether the call came so far or never began where the cursor is, the next one shows.
+          continue;
         }
         if (SqlFailure.collision(error) && tries < TRIES_IN_PLACE) {
           continue;

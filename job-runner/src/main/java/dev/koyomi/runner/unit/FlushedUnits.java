@@ -2,7 +2,6 @@ package dev.koyomi.runner.unit;
 
 import dev.koyomi.crds.sql.SqlText;
 import dev.koyomi.runner.queue.LeasedSlice;
-import dev.koyomi.runner.queue.Slices;
 import java.sql.Connection;
 import java.sql.PreparedStatement;
 import java.sql.SQLException;
@@ -28,6 +27,7 @@ final class FlushedUnits implements Units {
   private static final String ON_TIME = "select koyomi.on_time(?)";
 
   private final Connection connection;
+  private final SessionSettings settings;
   private final List<String> names;
   private final List<String> parameters;
   private final String unit;
@@ -40,8 +40,14 @@ final class FlushedUnits implements Units {
   private int most;
 
   FlushedUnits(
-      Connection connection, SqlText sql, int group, Duration timeout, LongSupplier nanoTime) {
+      Connection connection,
+      SessionSettings settings,
+      SqlText sql,
+      int group,
+      Duration timeout,
+      LongSupplier nanoTime) {
     this.connection = connection;
+    this.settings = settings;
     this.names = List.copyOf(sql.parameters());
     this.parameters =
         sql.statements().stream().flatMap(statement -> statement.parameters().stream()).toList();
@@ -101,7 +107,14 @@ final class FlushedUnits implements Units {
         tries = 0;
       } catch (SQLException error) {
         int broken;
-        switch (Recovery.after(connection, range, error)) {
+        int begun = at;
+        int before = open == null ? at : open.from;
+        switch (Recovery.after(
+            connection,
+            settings,
+            range,
+            error,
+            position -> position == begun || position == before)) {
           case Recovery.State.Over(Stride stride) -> {
             return stride;
           }
@@ -109,7 +122,7 @@ final class FlushedUnits implements Units {
         }
         open = null;
         at = broken;
-        if (Slices.PERMIT_LAPSED.equals(error.getSQLState())) {
+        if (Recovery.permitLapsed(connection, error, until)) {
           return Stride.reached(at);
         }
         if (SqlFailure.collision(error) && tries < TRIES_IN_PLACE) {

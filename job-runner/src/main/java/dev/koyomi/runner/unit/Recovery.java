@@ -3,7 +3,10 @@ package dev.koyomi.runner.unit;
 import dev.koyomi.runner.queue.Slices;
 import java.sql.Connection;
 import java.sql.SQLException;
+import java.time.OffsetDateTime;
 import java.util.Optional;
+import java.util.function.IntPredicate;
+import org.jspecify.annotations.Nullable;
 
 /** After an error: rolls back and asks the queue how far the slice has come. */
 final class Recovery {
@@ -18,26 +21,54 @@ final class Recovery {
   }
 
   /**
+   * Rolls back and looks.
+   *
    * @param range what was being worked
    * @param error what broke it
+   * @param begun where the transaction may have begun that the error ended: elsewhere, an error of
+   *     the fence is the queue's, and there the Unit's own
    */
-  static State after(Connection connection, Units.Range range, SQLException error) {
+  static State after(
+      Connection connection,
+      SessionSettings settings,
+      Units.Range range,
+      SQLException error,
+      IntPredicate begun) {
     try {
       if (!connection.getAutoCommit()) {
         connection.rollback();
         connection.setAutoCommit(true);
       }
-      if (SqlFailure.readOnlyServer(error)) {
-        return over(range, new Ending.Disconnected(error));
+      if (settings.changed(connection)) {
+        // A Unit that committed left them so, and this one may have failed for that alone.
+        connection.abort(Runnable::run);
       }
       Optional<Integer> position = Slices.position(connection, range.slice());
-      if (position.isEmpty() || Slices.FENCED.equals(error.getSQLState())) {
+      if (SqlFailure.readOnlyServer(error) && SessionSettings.readOnly(connection)) {
+        return over(range, new Ending.Disconnected(error));
+      }
+      if (position.isEmpty()
+          || (Slices.FENCED.equals(error.getSQLState()) && !begun.test(position.get()))) {
         return over(range, new Ending.Fenced());
       }
       return new State.At(position.get());
     } catch (SQLException gone) {
       gone.addSuppressed(error);
       return over(range, new Ending.Disconnected(error));
+    }
+  }
+
+  /** Whether the permit ended before the job began; a Unit can raise the same error by itself. */
+  static boolean permitLapsed(
+      Connection connection, SQLException error, @Nullable OffsetDateTime until) {
+    if (until == null || !Slices.PERMIT_LAPSED.equals(error.getSQLState())) {
+      return false;
+    }
+    try {
+      return Slices.over(connection, until);
+    } catch (SQLException gone) {
+      gone.addSuppressed(error);
+      return true;
     }
   }
 

@@ -20,12 +20,19 @@ final class SqlFailure {
    */
   private static final Set<String> COLLISIONS = Set.of("40001", "40P01", "55P03");
 
+  /**
+   * protocol_violation, configuration_limit_exceeded: of the classes of what cannot be reached, but
+   * waiting helps nobody.
+   */
+  private static final Set<String> OWN_FAULTS = Set.of("08P01", "53400");
+
   /** SQLSTATE of a Unit that took longer than it may, found by the runner. */
   static final String TOO_SLOW = "KY013";
 
   private static final String QUERY_CANCELED = "57014";
   private static final String INSUFFICIENT_PRIVILEGE = "42501";
   private static final int LONGEST_MESSAGE = 2000;
+  private static final String NO_MESSAGE = "error without a message";
 
   private SqlFailure() {}
 
@@ -43,7 +50,7 @@ final class SqlFailure {
   /** What an error of a Unit's statement means, on a connection that is still good. */
   static Ending ending(SQLException e, Duration timeout, long nanosTaken) {
     String state = state(e);
-    if (state.startsWith("08") || state.startsWith("53")) {
+    if (!OWN_FAULTS.contains(state) && (state.startsWith("08") || state.startsWith("53"))) {
       return new Ending.Unreachable(e);
     }
     if (state.equals(TOO_SLOW)) {
@@ -52,6 +59,17 @@ final class SqlFailure {
     // Sooner, it was a person who cancelled the statement.
     if (state.equals(QUERY_CANCELED) && nanosTaken >= timeout.toNanos()) {
       return tooSlow(timeout);
+    }
+    if (state.equals(Slices.FENCED)) {
+      // The slice is held as before: it was not the queue that refused.
+      return new Ending.Failed(
+          new JobFailure(
+              state,
+              "the Unit raised an error of the queue's own, or changed what the queue holds of this"
+                  + " job: "
+                  + words(e),
+              JobFailure.Kind.Dead),
+          true);
     }
     if (state.equals(Slices.UNIT_COMMITTED)) {
       return new Ending.Failed(
@@ -69,6 +87,13 @@ final class SqlFailure {
     }
     return new Ending.Failed(
         new JobFailure(state.isEmpty() ? "SqlError" : state, words(e), JobFailure.Kind.Dead), true);
+  }
+
+  /** Whether it was raised by what a function does, which may be another thing for each job. */
+  static boolean withinFunction(SQLException e) {
+    return e instanceof PSQLException server
+        && server.getServerErrorMessage() != null
+        && server.getServerErrorMessage().getWhere() != null;
   }
 
   static Ending.Failed tooSlow(Duration timeout) {
@@ -92,13 +117,19 @@ final class SqlFailure {
         e instanceof PSQLException server && server.getServerErrorMessage() != null
             ? words(Objects.requireNonNull(server.getServerErrorMessage()))
             : Objects.requireNonNullElse(e.getMessage(), e.toString());
-    return message.length() <= LONGEST_MESSAGE
-        ? message
-        : message.substring(0, LONGEST_MESSAGE) + "…";
+    // One line, without what would steer a terminal.
+    String line = message.replaceAll("[\\p{Cntrl}\\s]+", " ").strip();
+    if (line.isEmpty()) {
+      return NO_MESSAGE;
+    }
+    int points = line.codePointCount(0, line.length());
+    return points <= LONGEST_MESSAGE
+        ? line
+        : line.substring(0, line.offsetByCodePoints(0, LONGEST_MESSAGE)) + "…";
   }
 
   private static String words(ServerErrorMessage error) {
-    String message = Objects.requireNonNullElse(error.getMessage(), "error without a message");
+    String message = Objects.requireNonNullElse(error.getMessage(), NO_MESSAGE);
     String detail = error.getDetail() == null ? "" : " (" + error.getDetail() + ")";
     return error.getHint() == null ? message + detail : message + detail + ". " + error.getHint();
   }

@@ -58,16 +58,17 @@ public final class SqlUnits {
           case Plan.Commit.Many(int jobs) -> jobs;
           case Plan.Commit.Chunk() -> 0;
         };
+    SessionSettings settings = SessionSettings.of(connection);
     if (group == 0) {
-      return new ChunkUnits(connection, unit.sql(), unit.timeout(), nanoTime);
+      return new ChunkUnits(connection, settings, unit.sql(), unit.timeout(), nanoTime);
     }
     if (mayCompile) {
       UnitProcedure procedure = new UnitProcedure(unit.sql(), unit.timeout());
       if (procedure.create(connection)) {
-        return new CompiledUnits(connection, group, unit.timeout(), nanoTime);
+        return new CompiledUnits(connection, settings, group, unit.timeout(), nanoTime);
       }
       LOG.info("the Unit is not compiled here; its statements are sent one by one");
     }
-    return new FlushedUnits(connection, unit.sql(), group, unit.timeout(), nanoTime);
+    return new FlushedUnits(connection, settings, unit.sql(), group, unit.timeout(), nanoTime);
   }
 }

@@ -174,7 +174,8 @@ final class UnitProcedure {
   /** One statement; afterwards koyomi_rows says how many rows it wrote or gave. */
   private static String step(Described described, String text) {
     if (!described.givesRows) {
-      return "    %s;\n    get diagnostics koyomi_rows = row_count;\n".formatted(text);
+      // On a line of its own, as a comment may end the statement.
+      return "    %s\n    ;\n    get diagnostics koyomi_rows = row_count;\n".formatted(text);
     }
     return QUERIES.contains(described.statement.keyword())
         ? "    perform * from (\n%s\n    ) as koyomi_query;\n    get diagnostics koyomi_rows = row_count;\n"

@@ -32,6 +32,16 @@ final class SliceWork {
 
   private static final int UNREACHABLE_IN_A_ROW = 5;
 
+  private static final Ending.Failed SESSION_ENDED =
+      new Ending.Failed(
+          new JobFailure(
+              "SessionLost",
+              "the database session ended each of the %d times that the Unit ran for this target; it ends it itself, or the server does for what it asks"
+                  .formatted(Breaks.MOST),
+              JobFailure.Kind.Dead),
+          1,
+          true);
+
   /** What the slots of a process share. */
   record Shared(
       Slices slices,
@@ -40,7 +50,8 @@ final class SliceWork {
       int batchId,
       int permits,
       Lookout lookout,
-      Progress progress) {}
+      Progress progress,
+      Breaks breaks) {}
 
   /** How it ended. */
   enum End {
@@ -135,6 +146,9 @@ final class SliceWork {
   }
 
   private Optional<End> stride() throws SQLException, InterruptedException {
+    if (shared.breaks.failed(slice.id(), at)) {
+      return failed(SESSION_ENDED);
+    }
     int from = at;
     int to = strideEnd();
     Stride stride =
@@ -156,7 +170,10 @@ final class SliceWork {
             .log("the slice is no longer ours; nothing more of it was committed here");
         yield Optional.of(End.Lost);
       }
-      case Ending.Disconnected(SQLException cause) -> throw cause;
+      case Ending.Disconnected(SQLException cause) -> {
+        shared.breaks.ended(slice.id(), at, to);
+        throw cause;
+      }
       case Ending.Unreachable(SQLException cause) -> unreachable(cause);
       case Ending.Failed failed -> failed(failed);
     };
@@ -172,7 +189,7 @@ final class SliceWork {
             .findFirst()
             .filter(each -> each < end)
             .orElse(to);
-    if (at < slice.position() + slice.suspect()) {
+    if (at < slice.position() + slice.suspect() || shared.breaks.oneByOne(slice.id(), at)) {
       to = at + 1;
     }
     if (permit.isPresent()) {

@@ -1,0 +1,48 @@
+package dev.koyomi.runner.worker;
+
+import java.util.LinkedHashMap;
+import java.util.Map;
+
+/**
+ * Sessions that ended while jobs ran in them. A database that is away ends all; but a job can end
+ * its own, each time anew, and neither it nor those behind it would ever be done. So the jobs at
+ * hand are worked one by one, and one that ends its session several times has failed.
+ */
+final class Breaks {
+  static final int MOST = 3;
+  private static final int REMEMBERED = 1000;
+
+  /** Of one slice: jobs before this position are worked one by one. */
+  private record Broken(int to, int position, int times) {}
+
+  private final Map<Long, Broken> slices =
+      new LinkedHashMap<>() {
+        @Override
+        protected boolean removeEldestEntry(Map.Entry<Long, Broken> eldest) {
+          return size() > REMEMBERED;
+        }
+      };
+
+  /** The session ended while these jobs of a slice ran. */
+  synchronized void ended(long slice, int from, int to) {
+    Broken before = slices.get(slice);
+    boolean again = before != null && before.position == from;
+    int times = to - from > 1 ? 0 : again ? before.times + 1 : 1;
+    slices.put(slice, new Broken(before == null ? to : Math.max(to, before.to), from, times));
+  }
+
+  synchronized boolean oneByOne(long slice, int at) {
+    Broken broken = slices.get(slice);
+    return broken != null && at < broken.to;
+  }
+
+  /** Whether this job has ended so many sessions that it has failed; then it is forgotten. */
+  synchronized boolean failed(long slice, int at) {
+    Broken broken = slices.get(slice);
+    if (broken == null || broken.position != at || broken.times < MOST) {
+      return false;
+    }
+    slices.put(slice, new Broken(broken.to, at, 0));
+    return true;
+  }
+}
