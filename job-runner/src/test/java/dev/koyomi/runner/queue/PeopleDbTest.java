@@ -547,6 +547,22 @@ final class PeopleDbTest {
   }
 
   @Test
+  void refusesASecondSelectionThatIsAskedForAtTheSameTime() throws Exception {
+    leaveThreeDead();
+    String again = "select_again(1, %d, %d, 'r2', '1 minute')::int";
+    try (Rival first = new Rival(DATABASE.dataSource());
+        Rival second = new Rival(DATABASE.dataSource())) {
+      first.inOpenTransaction(open -> asked(open, again.formatted(billing.join(), 98)));
+      var refused = second.blocked(waiting -> asked(waiting, again.formatted(billing.join(), 99)));
+      assertThat(refused).isNotDone();
+      first.commit();
+      assertThatThrownBy(() -> Rival.outcome(refused))
+          .hasMessageContaining("run 1 is being selected at this moment");
+    }
+    assertThat(billing.count("select selector_token from koyomi.run")).isEqualTo(98);
+  }
+
+  @Test
   void aSecondSelectionThatFailsTakesNothingFromTheRun() throws Exception {
     leaveThreeDead();
     billing.text(
