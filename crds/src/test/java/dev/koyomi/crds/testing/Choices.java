@@ -4,6 +4,7 @@ import java.util.List;
 import java.util.function.Supplier;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
+import org.jspecify.annotations.Nullable;
 import org.quicktheories.core.RandomnessSource;
 import org.quicktheories.impl.Constraint;
 
@@ -21,11 +22,11 @@ public final class Choices {
 
   /** The first is the simplest. */
   @SafeVarargs
-  public final <T> T of(T... values) {
+  public final <T extends @Nullable Object> T of(T... values) {
     return values[from(0, values.length - 1)];
   }
 
-  public <T> T of(List<T> values) {
+  public <T extends @Nullable Object> T of(List<T> values) {
     return values.get(from(0, values.size() - 1));
   }
 

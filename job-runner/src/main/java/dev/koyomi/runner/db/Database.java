@@ -2,7 +2,6 @@ package dev.koyomi.runner.db;
 
 import com.zaxxer.hikari.HikariConfig;
 import com.zaxxer.hikari.HikariDataSource;
-import com.zaxxer.hikari.SQLExceptionOverride;
 import dev.koyomi.runner.settings.DatabaseAddress;
 import java.sql.Connection;
 import java.sql.SQLException;
@@ -10,8 +9,6 @@ import java.time.Duration;
 import javax.sql.DataSource;
 import org.jdbi.v3.core.Jdbi;
 import org.postgresql.ds.PGSimpleDataSource;
-import org.postgresql.util.PSQLException;
-import org.postgresql.util.PSQLState;
 
 /** Connections to one database. */
 public final class Database implements AutoCloseable {
@@ -63,27 +60,9 @@ public final class Database implements AutoCloseable {
     config.setMinimumIdle(0);
     config.setConnectionTimeout(patience.toMillis());
     config.setInitializationFailTimeout(-1);
-    config.setExceptionOverride(new OfTheServer());
+    config.setExceptionOverride(new StatementErrors());
     HikariDataSource pool = new HikariDataSource(config);
     return new Database(source, pool, pool::close);
-  }
-
-  /**
-   * The pool takes some SQLSTATEs for a connection that is gone, and closes it: 0A000, which
-   * PostgreSQL gives to much that a person can write, and those of class 08, which come from
-   * foreign servers too. What the server says as an error of a statement leaves its session as it
-   * was.
-   */
-  private static final class OfTheServer implements SQLExceptionOverride {
-    @java.lang.Override
-    public Override adjudicate(SQLException error) {
-      return error instanceof PSQLException said
-              && said.getServerErrorMessage() != null
-              && (PSQLState.NOT_IMPLEMENTED.getState().equals(said.getSQLState())
-                  || "ERROR".equals(said.getServerErrorMessage().getSeverity()))
-          ? Override.DO_NOT_EVICT
-          : Override.CONTINUE_EVICT;
-    }
   }
 
   private static PGSimpleDataSource source(DatabaseAddress address, String purpose) {

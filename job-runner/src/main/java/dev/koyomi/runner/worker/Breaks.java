@@ -25,10 +25,9 @@ final class Breaks {
 
   /** The session ended while these jobs of a slice ran. */
   synchronized void ended(long slice, int from, int to) {
-    Broken before = slices.get(slice);
-    boolean again = before != null && before.position == from;
-    int times = to - from > 1 ? 0 : again ? before.times + 1 : 1;
-    slices.put(slice, new Broken(before == null ? to : Math.max(to, before.to), from, times));
+    Broken before = slices.getOrDefault(slice, new Broken(to, from, 0));
+    int earlier = before.position == from ? before.times : 0;
+    slices.put(slice, new Broken(Math.max(to, before.to), from, to - from > 1 ? 0 : earlier + 1));
   }
 
   synchronized boolean oneByOne(long slice, int at) {

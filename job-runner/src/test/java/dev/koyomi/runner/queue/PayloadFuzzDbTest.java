@@ -12,6 +12,7 @@ import java.sql.ResultSet;
 import java.sql.SQLException;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Objects;
 import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
@@ -307,7 +308,8 @@ final class PayloadFuzzDbTest {
           .as("%s %s", call, refused.getMessage())
           .matches("KY01[0-2]|22P02|22P05|22003|54001|22021");
       if (refused.getSQLState().startsWith("KY")) {
-        assertThat(refused.getMessage().lines().findFirst().orElseThrow()).hasSizeBetween(20, 700);
+        assertThat(Objects.requireNonNull(refused.getMessage()).lines().findFirst().orElseThrow())
+            .hasSizeBetween(20, 700);
       }
       return 0;
     }

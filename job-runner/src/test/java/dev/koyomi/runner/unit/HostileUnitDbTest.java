@@ -18,7 +18,6 @@ import org.junit.jupiter.api.extension.RegisterExtension;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.Arguments;
 import org.junit.jupiter.params.provider.EnumSource;
-import org.junit.jupiter.params.provider.FieldSource;
 import org.junit.jupiter.params.provider.MethodSource;
 
 /**
@@ -196,16 +195,17 @@ final class HostileUnitDbTest {
     assertThat(message(billing)).startsWith("koyomi.jobs() has no jobs in this transaction");
   }
 
-  private static final List<Arguments> MESSAGES =
-      List.of(
-          Arguments.of("''", "error without a message"),
-          Arguments.of("E' \\n\\t'", "error without a message"),
-          Arguments.of("E'two\\n  lines\\u001b[31m'", "two lines [31m"),
-          Arguments.of("'%', repeat('x', 3000000)", "x".repeat(2000) + "…"),
-          Arguments.of("'x%', repeat(U&'\\+01F600', 2000)", "x" + "😀".repeat(1999) + "…"));
+  static Stream<Arguments> messages() {
+    return Stream.of(
+        Arguments.of("''", "error without a message"),
+        Arguments.of("E' \\n\\t'", "error without a message"),
+        Arguments.of("E'two\\n  lines\\u001b[31m'", "two lines [31m"),
+        Arguments.of("'%', repeat('x', 3000000)", "x".repeat(2000) + "…"),
+        Arguments.of("'x%', repeat(U&'\\+01F600', 2000)", "x" + "😀".repeat(1999) + "…"));
+  }
 
   @ParameterizedTest
-  @FieldSource("MESSAGES")
+  @MethodSource("messages")
   void keepsAnyMessageAsOneLineOfWords(String raised, String kept) throws Exception {
     Billing billing = raising(Way.EACH_SENT, raised);
 

@@ -15,6 +15,7 @@ import java.sql.Types;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.RegisterExtension;
 import org.postgresql.util.PSQLException;
@@ -177,7 +178,7 @@ final class SqlTextFuzzDbTest {
     } catch (SqlProblem problem) {
       throw new AssertionError("refused", problem);
     }
-    String written = statement.rendered(name -> literal(VALUES.get(name)));
+    String written = statement.rendered(name -> literal(Objects.requireNonNull(VALUES.get(name))));
     try {
       List<String> wanted = onServer(connection, query.truth);
       assertThat(bound(connection, statement)).isEqualTo(wanted);
@@ -276,7 +277,9 @@ final class SqlTextFuzzDbTest {
     boolean called = cast.equals(")");
     String open = called ? "CAST(" : choices.of("", "(");
     String close = called ? " AS text)" : open.isEmpty() ? cast : ")" + cast;
-    return new Query(open + ":" + name + close, open + literal(VALUES.get(name)) + close);
+    return new Query(
+        open + ":" + name + close,
+        open + literal(Objects.requireNonNull(VALUES.get(name))) + close);
   }
 
   private static String slice(Choices choices) {
