@@ -84,7 +84,9 @@ drop index koyomi.slice_run;
 create index slice_ready on koyomi.slice (batch_id, priority, due_at, id) where lease is null and lane is null and suspect = 0;
 create index slice_suspect on koyomi.slice (batch_id) where suspect > 0;
 create index slice_lane on koyomi.slice (batch_id, lane, id) where lane is not null;
-create index slice_leased on koyomi.slice (batch_id, worker_id) where lease is not null;
+-- Not "where lease is not null": the fence, which names a slice and its lease, would be taken for a use of this index, and walk over all leases of the past
+-- as long as somebody's snapshot keeps them.
+create index slice_leased on koyomi.slice (batch_id, worker_id) where worker_id is not null;
 -- Searched from its end: what is left of a run is what was made last, and dead rows before it are not walked over.
 create index slice_run on koyomi.slice (run_id, id);
 

@@ -86,7 +86,7 @@ create function koyomi.at_limit(p_batch int, p_max int) returns boolean
   language plpgsql as $$
 begin
   perform pg_advisory_xact_lock(hashtext('koyomi.limit'), p_batch);
-  return p_max <= (select count(*) from koyomi.slice s where s.batch_id = p_batch and s.lease is not null);
+  return p_max <= (select count(*) from koyomi.slice s where s.batch_id = p_batch and s.worker_id is not null);
 end $$;
 comment on function koyomi.at_limit is 'Whether as many jobs of the batch run as may. Who asks is alone with the answer until its transaction ends.';
 
@@ -387,7 +387,7 @@ begin
   -- Who is being declared lost at this moment must lease nothing: nobody would ever free it.
   if p_alone and v_best is null then
     perform from koyomi.worker w where w.id = p_worker and w.stopped_at is null and w.lost_at is null and w.draining_at is null for no key update;
-    v_alone := not exists (select from koyomi.slice s where s.batch_id = v_batch.id and s.worker_id = p_worker and s.lease is not null);
+    v_alone := not exists (select from koyomi.slice s where s.batch_id = v_batch.id and s.worker_id = p_worker);
   else
     perform from koyomi.worker w where w.id = p_worker and w.stopped_at is null and w.lost_at is null and w.draining_at is null for share;
   end if;
@@ -450,11 +450,11 @@ declare
   v_slice koyomi.slice;
   v_keep int;
 begin
-  select r.state into v_state from koyomi.run r join koyomi.slice s on s.run_id = r.id where s.lease = p_lease for share of r;
+  select r.state into v_state from koyomi.run r join koyomi.slice s on s.run_id = r.id where s.lease = p_lease and s.worker_id is not null for share of r;
   if not found then
     return null;
   end if;
-  select * into v_slice from koyomi.slice where lease = p_lease for update;
+  select * into v_slice from koyomi.slice where lease = p_lease and worker_id is not null for update;
   if not found then
     return null;
   end if;
@@ -504,7 +504,7 @@ create or replace function koyomi.give_back(p_lease bigint) returns bigint
 declare
   v_slice koyomi.slice;
 begin
-  select * into v_slice from koyomi.slice where lease = p_lease for update;
+  select * into v_slice from koyomi.slice where lease = p_lease and worker_id is not null for update;
   if found then
     perform koyomi.log_work(v_slice);
     update koyomi.slice set lease = null, worker_id = null, leased_at = null, alone = false, started = position where id = v_slice.id;

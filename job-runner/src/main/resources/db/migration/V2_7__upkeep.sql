@@ -160,7 +160,7 @@ begin
   end if;
   update koyomi.meta set beat = beat + 1, beat_at = koyomi.now()
     where beat_at <= koyomi.now() - beat_every
-      and (exists (select from koyomi.slice where lease is not null) or exists (select from koyomi.lane where lease is not null)
+      and (exists (select from koyomi.slice where worker_id is not null) or exists (select from koyomi.lane where lease is not null)
            or exists (select from koyomi.run where state = 'Selecting'));
   -- Nothing below waits for a row of the queue, so that this function can be part of no deadlock: what is locked now is done next time.
   update koyomi.worker set lost_at = koyomi.now()
@@ -170,7 +170,7 @@ begin
   for v_slice in
     select s.* from koyomi.slice s
       join koyomi.run r on r.id = s.run_id
-      where s.lease is not null
+      where s.worker_id is not null
         and not exists (select from koyomi.worker w where w.id = s.worker_id and w.stopped_at is null and w.lost_at is null)
       for update of s skip locked
       for key share of r skip locked  -- which log_work would wait for
@@ -181,7 +181,7 @@ begin
     select l.lease from koyomi.lane l
       where l.lease is not null
         and not exists (select from koyomi.worker w where w.id = l.worker_id and w.stopped_at is null and w.lost_at is null)
-        and not exists (select from koyomi.slice s where s.lease = l.lease)
+        and not exists (select from koyomi.slice s where s.lease = l.lease and s.worker_id is not null)
       for update skip locked
   loop
     perform koyomi.leave_lane(v_lease);

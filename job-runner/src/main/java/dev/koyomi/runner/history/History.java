@@ -110,7 +110,7 @@ public final class History {
                            (select count(*) from koyomi.worker w
                               where w.batch_id = b.id and w.kind = 'Worker' and w.stopped_at is null and w.lost_at is null
                                 and w.draining_at is not null) as draining,
-                           (select count(*) from koyomi.slice s where s.batch_id = b.id and s.lease is not null) as leases,
+                           (select count(*) from koyomi.slice s where s.batch_id = b.id and s.worker_id is not null) as leases,
                            (select count(*) from koyomi.slice s where s.batch_id = b.id and s.suspect > 0) as alone,
                            (select coalesce(sum(u.jobs), 0) from koyomi.rate r cross join lateral unnest(r.spent) with ordinality as u(jobs, n)
                               where r.batch_id = b.id

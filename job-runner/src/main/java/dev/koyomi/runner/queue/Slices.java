@@ -63,24 +63,39 @@ public final class Slices {
     }
   }
 
-  /** Of the statements begin, finish, commit, begin, lease, commit. */
-  private static final int LEASE_RESULT = 4;
+  /** Of the statements finish, commit, begin, lease, commit. */
+  private static final int LEASE_RESULT = 3;
 
   /**
    * {@link #finish} of the slice that has ended and {@link #lease} of the next in one network
    * flush: two transactions, so that neither waits for a lock with the other's in hand.
    */
   public LeaseAnswer finishAndLease(Connection connection, long run, Ask ask) throws SQLException {
+    connection.setAutoCommit(false);
     try (PreparedStatement statement =
         connection.prepareStatement(
-            "begin; select koyomi.finish(?); commit; begin; " + LEASE + "; commit")) {
+            "select koyomi.finish(?); commit; begin; " + LEASE + "; commit")) {
       statement.setLong(1, run);
       bind(statement, 2, ask);
       statement.execute();
       for (int before = 0; before < LEASE_RESULT; before++) {
         statement.getMoreResults();
       }
-      return answer(statement.getResultSet(), ask.lease, ask.values);
+      LeaseAnswer answer = answer(statement.getResultSet(), ask.lease, ask.values);
+      connection.setAutoCommit(true);
+      return answer;
+    } catch (SQLException error) {
+      endTransaction(connection, error);
+      throw error;
+    }
+  }
+
+  private static void endTransaction(Connection connection, SQLException error) {
+    try {
+      connection.rollback();
+      connection.setAutoCommit(true);
+    } catch (SQLException gone) {
+      error.addSuppressed(gone);
     }
   }
 

@@ -24,6 +24,7 @@ final class Membership {
   private final AtomicBoolean saidIdle = new AtomicBoolean();
 
   private final AtomicBoolean wasIdle = new AtomicBoolean();
+  private boolean left;
 
   Membership(Workers workers, String pod, int batchId) {
     this.workers = workers;
@@ -60,7 +61,10 @@ final class Membership {
    *
    * @param idleSlots slots that wait at this moment
    */
-  void beat(Connection connection, int idleSlots) throws SQLException {
+  synchronized void beat(Connection connection, int idleSlots) throws SQLException {
+    if (left) {
+      return;
+    }
     // Idle since the last beat counts as idle: one who is enqueued for now and then is to be woken.
     int idle = wasIdle.getAndSet(idleSlots > 0) ? Math.max(1, idleSlots) : idleSlots;
     saidIdle.set(idle > 0);
@@ -81,7 +85,9 @@ final class Membership {
     workers.drain(id.get());
   }
 
-  void leave() {
+  /** From now on no late heartbeat joins anew. */
+  synchronized void leave() {
+    left = true;
     workers.leave(id.get());
   }
 }

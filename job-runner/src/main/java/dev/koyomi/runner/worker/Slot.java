@@ -164,7 +164,8 @@ final class Slot implements Runnable {
     while (!shared.lookout.closed()) {
       switch (answer) {
         case LeaseAnswer.Leased(LeasedSlice slice) -> {
-          shared.lookout.announce();
+          // Who finds some has one more look, and not everybody: it may have been all there was.
+          shared.lookout.call();
           answer = work(connection, units, slice);
           continue;
         }
