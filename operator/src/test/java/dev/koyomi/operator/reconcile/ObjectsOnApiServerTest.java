@@ -19,7 +19,7 @@ import io.fabric8.kubernetes.api.model.GenericKubernetesResource;
 import io.fabric8.kubernetes.api.model.HasMetadata;
 import io.fabric8.kubernetes.api.model.OwnerReferenceBuilder;
 import io.fabric8.kubernetes.api.model.Pod;
-import io.fabric8.kubernetes.api.model.PodStatusBuilder;
+import io.fabric8.kubernetes.api.model.PodBuilder;
 import io.fabric8.kubernetes.api.model.Quantity;
 import io.fabric8.kubernetes.api.model.ResourceQuota;
 import io.fabric8.kubernetes.api.model.ResourceQuotaBuilder;
@@ -28,6 +28,9 @@ import io.fabric8.kubernetes.api.model.apps.Deployment;
 import io.fabric8.kubernetes.api.model.batch.v1.CronJob;
 import io.fabric8.kubernetes.api.model.batch.v1.Job;
 import io.fabric8.kubernetes.api.model.batch.v1.JobBuilder;
+import io.fabric8.kubernetes.client.dsl.base.PatchContext;
+import io.fabric8.kubernetes.client.dsl.base.PatchType;
+import io.fabric8.kubernetes.client.utils.Serialization;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
@@ -336,26 +339,28 @@ final class ObjectsOnApiServerTest {
     room()
         .admin()
         .resource(pod)
-        .editStatus(
-            running -> {
-              running.setStatus(
-                  new PodStatusBuilder()
-                      .withPhase("Failed")
-                      .addNewContainerStatus()
-                      .withName("runner")
-                      .withImage("x")
-                      .withImageID("x")
-                      .withReady(false)
-                      .withRestartCount(0)
-                      .withNewState()
-                      .withNewTerminated()
-                      .withExitCode(2)
-                      .endTerminated()
-                      .endState()
-                      .endContainerStatus()
-                      .build());
-              return running;
-            });
+        .subresource("status")
+        // Of the status alone: the scheduler writes to the pod at the same time.
+        .patch(
+            PatchContext.of(PatchType.JSON_MERGE),
+            Serialization.asJson(
+                new PodBuilder()
+                    .withNewStatus()
+                    .withPhase("Failed")
+                    .addNewContainerStatus()
+                    .withName("runner")
+                    .withImage("x")
+                    .withImageID("x")
+                    .withReady(false)
+                    .withRestartCount(0)
+                    .withNewState()
+                    .withNewTerminated()
+                    .withExitCode(2)
+                    .endTerminated()
+                    .endState()
+                    .endContainerStatus()
+                    .endStatus()
+                    .build()));
     JsonNode stalled = room().awaitReason("invoices", "Stalled", "MigrationFailed");
     assertThat(stalled.path("message").asText()).contains("kubectl logs job/invoices-migrate-");
   }
