@@ -580,6 +580,26 @@ final class PeopleDbTest {
   }
 
   @Test
+  void aCancelledSelectionIsNotTakenForDoneByTheNextOne() throws Exception {
+    leaveThreeDead();
+    billing.execute("insert into subscription (id, fee) values (11, 11)");
+    billing.text(
+        "select koyomi.select_again(1, %d, 98, 'r2', '1 minute')::text".formatted(billing.join()));
+    billing.execute(
+        "insert into koyomi.chunk (run_id, selector_token, size, keys, jobs) values (1, 98, 1,"
+            + " '{11}', '[{}]')");
+    assertThat(billing.text("select koyomi.cancel_run(1, 'wrong')::text")).isEqualTo("true");
+
+    selectAgain(List.of("11"));
+
+    billing.drain();
+    assertThat(books())
+        .isEqualTo("PartiallyFailed: 11 = 8 done, 3 dead, 0 discarded, 0 cancelled; 0 left");
+    assertThat(billing.count("select count(*) from invoice where subscription_id = 11"))
+        .isEqualTo(1);
+  }
+
+  @Test
   void aSecondSelectionThatFindsNothingLeavesTheRunAsItWas() throws Exception {
     leaveThreeDead();
 
