@@ -10,6 +10,7 @@ import dev.koyomi.runner.settings.DatabaseAddress;
 import dev.koyomi.runner.worker.EndRule;
 import dev.koyomi.runner.worker.WorkerProcess;
 import java.io.BufferedReader;
+import java.io.IOException;
 import java.io.InputStreamReader;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
@@ -54,15 +55,25 @@ final class ChaosWorker {
                   Duration.ofSeconds(5)),
               () -> System.nanoTime() + jump.get());
       started(worker);
-      BufferedReader orders =
-          new BufferedReader(new InputStreamReader(System.in, StandardCharsets.UTF_8));
-      for (String order = orders.readLine(); order != null; order = orders.readLine()) {
-        jump.addAndGet(Duration.parse(order).toNanos());
-      }
+      Thread.ofPlatform().daemon().start(() -> obey(jump, worker));
+      // As in the image, a watchdog that gives up, as one may whose clock jumps, ends the process.
+      worker.awaitEnd();
       worker.close();
     }
     // Also when a slot does not come back.
     Runtime.getRuntime().halt(0);
+  }
+
+  private static void obey(AtomicLong jump, WorkerProcess worker) {
+    try (BufferedReader orders =
+        new BufferedReader(new InputStreamReader(System.in, StandardCharsets.UTF_8))) {
+      for (String order = orders.readLine(); order != null; order = orders.readLine()) {
+        jump.addAndGet(Duration.parse(order).toNanos());
+      }
+    } catch (IOException gone) {
+      // As good as its end.
+    }
+    worker.close();
   }
 
   private static int batchId(Database database, Plan plan) throws InterruptedException {

@@ -60,7 +60,8 @@ final class Scene {
         end if;
         perform pg_sleep(0.001);
         if (select poison from target where n = p_n) then
-          raise exception 'poison' using errcode = '23514';
+          -- Half of them with an error that no attempt can mend: dead while the rest is still worked.
+          raise exception 'poison' using errcode = case when p_n % 2 = 0 then '42P01' else '23514' end;
         end if;
         insert into effect (n, day, lane, before)
           select p_n, p_day, v_lane, (select max(e.n) from effect e where e.day = p_day and e.lane = v_lane);
