@@ -642,6 +642,10 @@ final class EnqueueDbTest {
         .isEqualTo("enqueued/2026-11-02");
   }
 
+  /** Two slots may have tried to make the day's run: the number of the one that did is not 1. */
+  private static final String CANCEL_THE_RUN =
+      "select koyomi.cancel_run((select id from koyomi.run), 'wrong')::text";
+
   /** Without the lock on the run the cancel would overlook what is just being taken. */
   @Test
   void makesACancelWaitForJobsThatAreBeingTaken() throws Exception {
@@ -657,9 +661,7 @@ final class EnqueueDbTest {
                   connection,
                   "select koyomi.lease(%d, 7, false, true, -1, null, 0, '{}', false)::text"
                       .formatted(worker)));
-      var cancelled =
-          canceller.blocked(
-              connection -> text(connection, "select koyomi.cancel_run(1, 'wrong')::text"));
+      var cancelled = canceller.blocked(connection -> text(connection, CANCEL_THE_RUN));
       assertThat(cancelled).isNotDone();
       taker.commit();
       assertThat(Rival.outcome(cancelled)).isEqualTo("true");
@@ -672,7 +674,7 @@ final class EnqueueDbTest {
   void makesAnotherRunOfTheDayAfterOneWasCancelled() throws Exception {
     enqueue(1);
     work();
-    billing.text("select koyomi.cancel_run(1, 'wrong')::text");
+    billing.text(CANCEL_THE_RUN);
     enqueue(2);
 
     work();

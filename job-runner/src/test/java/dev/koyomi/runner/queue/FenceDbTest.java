@@ -8,7 +8,9 @@ import dev.koyomi.runner.testing.Rival;
 import dev.koyomi.runner.testing.TestDatabase;
 import dev.koyomi.runner.unit.Ending;
 import java.sql.Connection;
+import java.sql.ResultSet;
 import java.sql.SQLException;
+import java.sql.Statement;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -320,6 +322,37 @@ final class FenceDbTest {
   private void execute(String sql) throws SQLException {
     try (var statement = connection.prepareStatement(sql)) {
       statement.execute();
+    }
+  }
+
+  /**
+   * Leases of the past stay in the index of leased slices as long as somebody's snapshot needs
+   * them; the fence would walk over all of them.
+   */
+  @Test
+  void findsItsSliceByItsNumberOnly() throws Exception {
+    try (Connection connection = DATABASE.dataSource().getConnection();
+        Statement statement = connection.createStatement()) {
+      statement.execute(
+          """
+          with run as (select id, batch_id from koyomi.run limit 1),
+          chunk as (
+            insert into koyomi.chunk (run_id, selector_token, size, keys, jobs)
+              select id, 0, 1, '{k}', '[{}]' from run returning id)
+          insert into koyomi.slice (batch_id, run_id, chunk_id, stop, due_at)
+            select run.batch_id, run.id, chunk.id, 1, now() from run, chunk, generate_series(1, 5000)
+          """);
+      statement.execute("analyze koyomi.slice");
+      StringBuilder plan = new StringBuilder();
+      try (ResultSet line =
+          statement.executeQuery(
+              "explain update koyomi.slice set position = 1 where id = 1 and lease = 1 and position"
+                  + " = 0")) {
+        while (line.next()) {
+          plan.append(line.getString(1)).append('\n');
+        }
+      }
+      assertThat(plan.toString()).contains("slice_pkey").doesNotContain("slice_leased");
     }
   }
 }
