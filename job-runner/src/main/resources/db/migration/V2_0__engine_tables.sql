@@ -1,6 +1,14 @@
 -- The engine: chunks by column, order by lanes, priorities, limits, single jobs, jobs that a worker died of, pausing.
 -- Only additions: a worker of release 0.1.0 goes on beside newer ones (V2_1, join_as).
 
+-- All locks at once and at the beginning: who waits for this transaction waits once, and where a lock is not to be had at once the verb gives
+-- way and comes again. In the order in which workers take theirs, who are the most; the views before their tables, as readers do.
+-- Less than the server's deadlock_timeout (1 s): where this transaction and a worker wait for each other, this one gives way.
+set local lock_timeout = '500ms';
+set local statement_timeout = 0;
+lock table koyomi.slice, koyomi.runs, koyomi.backlog, koyomi.run, koyomi.batch, koyomi.chunk, koyomi.failure, koyomi.skipped, koyomi.work,
+           koyomi.dead, koyomi.worker, koyomi.meta in access exclusive mode;
+
 create function koyomi.clock() returns timestamptz
   language sql volatile
   return clock_timestamp();
@@ -33,6 +41,8 @@ alter table koyomi.batch
   add column paused_why text,
   add check ((mode = 'Unordered') = (lanes = 0)),
   add check ((rate_jobs is null) = (rate_per is null));
+-- What is registered stays registered as it is until it changes: its zone must not wait for that.
+update koyomi.batch set time_zone = coalesce(definition #>> '{spec,timeZone}', 'UTC');
 comment on column koyomi.batch.commit_jobs is 'Most jobs of one transaction: 1 Each, n Many, 500 Chunk. So many may be the reason when a worker dies.';
 
 alter table koyomi.worker
@@ -56,8 +66,9 @@ alter table koyomi.chunk
   add column ids bigint[],
   add column bytes bigint,
   add column rising boolean,
-  add check ((jobs is null) = (vals is not null)),
-  add check ((vals is null) = (names is null) and (vals is null) = (kinds is null));
+  -- Not valid: true of every row that is there, and nobody waits while millions of them are looked at.
+  add check ((jobs is null) = (vals is not null)) not valid,
+  add check ((vals is null) = (names is null) and (vals is null) = (kinds is null)) not valid;
 comment on column koyomi.chunk.names is 'Columns of the payload.';
 comment on column koyomi.chunk.kinds is 'A letter for each column, as JSON shows it: n number, b boolean, j JSON, s string.';
 comment on column koyomi.chunk.vals is 'One row for each column, with one text for each job.';
@@ -122,8 +133,11 @@ create index dead_attention on koyomi.dead (run_id) where discarded_at is null;
 alter table koyomi.work
   add column ordinals int[],
   drop constraint work_kind_check,
-  add constraint work_kind_check check (kind in ('Done', 'Cancelled', 'Expired'));
+  add constraint work_kind_check check (kind in ('Done', 'Cancelled', 'Expired')) not valid;
 comment on column koyomi.work.ordinals is 'The piece as a list of places in the chunk, where it is not [first, stop).';
+-- Of retries release 0.1.0 wrote down positions in a list that is gone. Which jobs were cancelled is not known any more: none is taken for
+-- undone, so that a redispatch does none of them twice.
+update koyomi.work set ordinals = '{}' where kind = 'Cancelled' and attempt > 1;
 comment on column koyomi.work.cancelled is 'Jobs that ended without an attempt: cancelled or expired, as kind says.';
 
 create sequence koyomi.job_id cache 1;

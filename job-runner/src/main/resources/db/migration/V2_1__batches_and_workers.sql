@@ -106,7 +106,6 @@ create function koyomi.needs_newer_worker(p_batch int) returns text
               when b.max_concurrent is not null or b.rate_jobs is not null then 'spec.job.limits'
               when b.commit_jobs > 1 then 'spec.unit.commit'
               when b.paused_at is not null then 'a pause'
-              when exists (select from koyomi.slice s where s.batch_id = b.id and s.suspect > 0) then 'jobs that a worker may have died of'
               when exists (select from koyomi.run r join koyomi.chunk c on c.run_id = r.id
                            where r.batch_id = b.id and r.state in ('Selecting', 'Running') and c.vals is not null) then 'its payloads'
          end
@@ -114,14 +113,22 @@ create function koyomi.needs_newer_worker(p_batch int) returns text
 $$;
 comment on function koyomi.needs_newer_worker is 'What a worker of release 0.1.0 would not know of this batch; null: nothing.';
 
+create function koyomi.alone_with_old_workers(p_batch int) returns void
+  language sql as $$ select pg_advisory_xact_lock(hashtext('koyomi.old'), p_batch) $$;
+comment on function koyomi.alone_with_old_workers is 'Until the end of the transaction no worker of release 0.1.0 joins this batch, or none is retired: nobody joins unseen.';
+
 create or replace function koyomi.join_as(p_pod text, p_kind text, p_batch int) returns bigint
   language plpgsql as $$
 declare
-  v_what text := koyomi.needs_newer_worker(p_batch);
+  v_what text;
   v_worker bigint;
 begin
-  if p_kind = 'Worker' and v_what is not null then
-    raise exception 'this worker is of release 0.1.0, which does not know % of batch %: use a newer image', v_what,
+  perform koyomi.alone_with_old_workers(p_batch);
+  -- The payloads, the Units and the pace are a worker's affair; the order is a trigger's too.
+  select case p_kind when 'Worker' then koyomi.needs_newer_worker(b.id) else case when b.mode <> 'Unordered' then 'spec.job.order' end end
+    into v_what from koyomi.batch b where b.id = p_batch;
+  if v_what is not null then
+    raise exception 'this % is of release 0.1.0, which does not know % of batch %: use a newer image', lower(p_kind), v_what,
       (select name from koyomi.batch where id = p_batch) using errcode = 'KY008';
   end if;
   insert into koyomi.worker (pod, kind, batch_id, beat_seen, started_at)
@@ -133,11 +140,12 @@ comment on function koyomi.join_as(text, text, int) is 'For release 0.1.0.';
 
 create function koyomi.retire_old_workers(p_batch int) returns void
   language sql as $$
+  select koyomi.alone_with_old_workers(p_batch);
   update koyomi.worker set stopped_at = koyomi.now()
     where batch_id = p_batch and release = 1 and kind = 'Worker' and stopped_at is null and lost_at is null
       and koyomi.needs_newer_worker(p_batch) is not null
 $$;
-comment on function koyomi.retire_old_workers is 'A worker of release 0.1.0 joins anew when its row ends, and join_as then tells it to go.';
+comment on function koyomi.retire_old_workers is 'A worker of release 0.1.0 joins anew when its row ends: join_as refuses it for as long as it does not know what the batch needs.';
 
 create function koyomi.join_as(p_pod text, p_kind text, p_batch int, p_release int) returns bigint
   language sql as $$

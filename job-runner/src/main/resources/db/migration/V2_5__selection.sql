@@ -14,6 +14,9 @@ begin
   end if;
   select * into v_batch from koyomi.batch where id = v_run.batch_id;
   if v_batch.lanes > 0 then
+    if exists (select from koyomi.chunk c where c.run_id = p_run and c.selector_token = p_token and c.lane is null) then
+      raise exception 'batch % is ordered by now, and this trigger has selected without an order: fire again with the present definition', v_batch.name using errcode = 'KY008';
+    end if;
     -- Places in the lanes are given in the order of the commits. What was enqueued before goes first.
     perform pg_advisory_xact_lock(hashtext('koyomi.lanes'), v_batch.id);
     select max(i.id) into v_last from koyomi.inbox i where i.batch_id = v_batch.id;
@@ -87,6 +90,18 @@ begin
   return true;
 end $$;
 comment on function koyomi.select_again is 'Opens a run for one more selection, at a person''s request; dispatch() adds to what it has.';
+
+create function koyomi.keep_selected() returns trigger
+  language plpgsql as $$
+begin
+  if exists (select from koyomi.worker w where w.id = new.selector_id and w.release = 1) then
+    raise exception 'this trigger is of release 0.1.0, which would delete what run % selected before: use a newer image', old.id using errcode = 'KY008';
+  end if;
+  return new;
+end $$;
+create trigger run_selects_again before update of selector_token on koyomi.run
+  for each row when (old.state = 'Selecting' and new.state = 'Selecting' and old.selected is not null) execute function koyomi.keep_selected();
+comment on trigger run_selects_again on koyomi.run is 'A selection that is taken over loses its chunks: those of earlier selections, too, where release 0.1.0 takes over.';
 
 create function koyomi.settled_keys(p_run bigint) returns table (key text)
   language sql stable as $$

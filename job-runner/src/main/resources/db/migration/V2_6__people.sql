@@ -42,6 +42,7 @@ begin
       from taken t group by t.chunk_id, t.attempt
       returning stop)
   select v_in_place + coalesce(sum(stop), 0) into v_jobs from made;
+  perform koyomi.retire_old_workers(v_run.batch_id);
   perform koyomi.wake(v_run.batch_id);
   return v_jobs;
 end $$;

@@ -164,7 +164,7 @@ final class DevVerb implements Callable<Integer> {
     }
     screen.line(
         "%s is valid, revision %s.".formatted(batch.plan().batch(), batch.definition().revision()));
-    Migration.Outcome migrated = new Migration(database).run();
+    Migration.Outcome migrated = MigrateVerb.migration(screen, database).run();
     if (!(migrated instanceof Migration.Outcome.UpToDate)) {
       screen.line(MigrateVerb.done(migrated));
     }

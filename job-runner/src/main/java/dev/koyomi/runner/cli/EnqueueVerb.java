@@ -90,7 +90,7 @@ final class EnqueueVerb implements Callable<Integer> {
   private record Uniqueness(@Nullable String scope, @Nullable Duration period) {}
 
   @Override
-  public Integer call() {
+  public Integer call() throws SQLException {
     if (key.isBlank()) {
       throw new CommandProblem(ExitCode.WRONG, "--key is empty: say which target.");
     }
@@ -103,7 +103,7 @@ final class EnqueueVerb implements Callable<Integer> {
     }
     Uniqueness uniqueness = uniqueness();
     try (var opened = option.open(surroundings, LocalPostgres.Options.shared());
-        Database database = Database.direct(opened.address(), "koyomi enqueue")) {
+        Database database = QueueSchema.open(opened.address(), "koyomi enqueue")) {
       Batches.Batch batch = BatchArgument.find(database.jdbi(), name);
       requireFit(batch, json);
       enqueue(

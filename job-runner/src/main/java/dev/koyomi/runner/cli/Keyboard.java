@@ -1,9 +1,11 @@
 package dev.koyomi.runner.cli;
 
+import java.io.Console;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
 import java.util.Objects;
+import org.jspecify.annotations.Nullable;
 
 /** What comes into a command while it runs. */
 interface Keyboard {
@@ -19,9 +21,13 @@ interface Keyboard {
   /** The real one: the process's standard input. */
   static Keyboard real() {
     return new Keyboard() {
+      // Not null from JDK 22 on, says the check; JDK 25 gives null again where there is no
+      // terminal.
+      @SuppressWarnings("SystemConsoleNull")
       @Override
       public boolean person() {
-        return Objects.requireNonNull(System.console()).isTerminal();
+        @Nullable Console console = System.console();
+        return console != null && console.isTerminal();
       }
 
       @Override

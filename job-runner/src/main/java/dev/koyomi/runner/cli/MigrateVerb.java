@@ -5,6 +5,7 @@ import dev.koyomi.runner.db.Migration;
 import dev.koyomi.runner.dev.LocalPostgres;
 import java.sql.SQLException;
 import java.util.concurrent.Callable;
+import java.util.concurrent.atomic.AtomicReference;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 
@@ -13,8 +14,10 @@ import picocli.CommandLine.Mixin;
     description = "Brings the queue's schema (koyomi) in the database up to date.",
     footer = {
       "",
-      "The only verb that changes the schema. Several at once do it once. Needs the right to"
-          + " create a schema in the database."
+      "The only verb that changes the schema. Several at once do it once. Workers, also those of"
+          + " the release before, go on meanwhile; behind a long transaction it waits without"
+          + " stopping them, ten minutes at most. Needs the right to create a schema in the"
+          + " database."
     })
 final class MigrateVerb implements Callable<Integer> {
   private final Surroundings surroundings;
@@ -29,9 +32,22 @@ final class MigrateVerb implements Callable<Integer> {
   public Integer call() throws SQLException {
     try (var opened = option.open(surroundings, LocalPostgres.Options.shared());
         Database database = Database.direct(opened.address(), "koyomi migrate")) {
-      surroundings.screen().line(done(new Migration(database).run()));
+      surroundings.screen().line(done(migration(surroundings.screen(), database).run()));
       return ExitCode.DONE;
     }
+  }
+
+  /** Says whom it waits for, each time that it is somebody else. */
+  static Migration migration(Screen screen, Database database) {
+    AtomicReference<String> said = new AtomicReference<>("");
+    return new Migration(
+        database,
+        (sentence, pause) -> {
+          if (!sentence.equals(said.getAndSet(sentence))) {
+            screen.err().println("koyomi: " + sentence);
+          }
+          Thread.sleep(pause);
+        });
   }
 
   static String done(Migration.Outcome outcome) {
@@ -43,6 +59,8 @@ final class MigrateVerb implements Callable<Integer> {
               : "The queue's schema was brought from version %d to %d.".formatted(from, to);
       case Migration.Outcome.Refused(var state) ->
           throw new CommandProblem(ExitCode.OTHER, state.sentence());
+      case Migration.Outcome.InUse(String sentence) ->
+          throw new CommandProblem(ExitCode.TRY_AGAIN, sentence);
     };
   }
 }

@@ -67,8 +67,7 @@ final class RegisteredTrigger implements AutoCloseable {
 
   private static Planned.Valid registered(DatabaseOption.Opened opened, String name, String purpose)
       throws SQLException {
-    try (Database database = Database.direct(opened.address(), purpose)) {
-      QueueSchema.require(database);
+    try (Database database = QueueSchema.open(opened.address(), purpose)) {
       Batches.Batch batch = BatchArgument.find(database.jdbi(), name);
       return ManifestFile.registered(batch.name(), batch.definition());
     }

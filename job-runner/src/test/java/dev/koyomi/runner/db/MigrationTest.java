@@ -6,10 +6,15 @@ import dev.koyomi.crds.SchemaVersion;
 import dev.koyomi.runner.testing.TestDatabase;
 import java.sql.Connection;
 import java.sql.SQLException;
+import java.sql.Statement;
+import java.time.Duration;
 import java.util.List;
+import java.util.concurrent.BlockingQueue;
 import java.util.concurrent.Callable;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
+import java.util.concurrent.LinkedBlockingQueue;
+import java.util.concurrent.TimeUnit;
 import java.util.stream.IntStream;
 import org.flywaydb.core.Flyway;
 import org.junit.jupiter.api.BeforeEach;
@@ -70,6 +75,70 @@ class MigrationTest {
 
   @Test
   void bringsTheSchemaOfTheFirstReleaseUpToDate() throws Exception {
+    makeTheSchemaOfTheFirstRelease();
+    assertThat(state()).isEqualTo(new SchemaState.Behind(1));
+    assertThat(migration.run()).isEqualTo(new Migration.Outcome.Migrated(1, SchemaVersion.CURRENT));
+    assertThat(state()).isEqualTo(new SchemaState.Current());
+  }
+
+  /**
+   * A reader's transaction stays open; whoever comes after the migration that waits for it waits no
+   * longer than one try.
+   */
+  @Test
+  void letsOthersPassWhileItWaitsForALongTransaction() throws Exception {
+    makeTheSchemaOfTheFirstRelease();
+    BlockingQueue<String> said = new LinkedBlockingQueue<>();
+    Migration patient = new Migration(database.database(), (sentence, _) -> said.add(sentence));
+    try (var threads = Executors.newSingleThreadExecutor();
+        Connection reader = database.dataSource().getConnection();
+        Connection worker = database.dataSource().getConnection()) {
+      reader.setAutoCommit(false);
+      execute(reader, "set local application_name = 'the nightly dump'");
+      execute(reader, "select from koyomi.run");
+      execute(worker, "set lock_timeout = '20s'");
+      Future<Migration.Outcome> migrated = threads.submit(patient::run);
+      for (int i = 0; i < 3; i++) {
+        awaitSomebodyWaitsForALock();
+        execute(worker, "update koyomi.slice set due_at = due_at");
+      }
+      assertThat(said.take())
+          .matches(
+              "Process [0-9]+ of the server \\(the nightly dump\\), in a transaction since"
+                  + " [0-9:]+ UTC, uses the queue's tables: the migration waits for its turn, and"
+                  + " jobs go on meanwhile.");
+      assertThat(migrated).isNotDone();
+      execute(worker, "reset lock_timeout");
+      reader.commit();
+
+      assertThat(migrated.get(60, TimeUnit.SECONDS))
+          .isEqualTo(new Migration.Outcome.Migrated(1, SchemaVersion.CURRENT));
+    }
+  }
+
+  @Test
+  void changesNothingWhenItIsToWaitNoLonger() throws Exception {
+    makeTheSchemaOfTheFirstRelease();
+    try (Connection reader = database.dataSource().getConnection()) {
+      reader.setAutoCommit(false);
+      execute(reader, "select from koyomi.meta");
+
+      Migration.Outcome outcome =
+          new Migration(
+                  database.database(),
+                  (_, _) -> {
+                    throw new InterruptedException();
+                  })
+              .run();
+
+      assertThat(Thread.interrupted()).isTrue();
+      assertThat(outcome).isInstanceOf(Migration.Outcome.InUse.class);
+      reader.rollback();
+    }
+    assertThat(state()).isEqualTo(new SchemaState.Behind(1));
+  }
+
+  private static void makeTheSchemaOfTheFirstRelease() {
     Flyway.configure()
         .dataSource(database.dataSource())
         .defaultSchema("koyomi")
@@ -77,9 +146,31 @@ class MigrationTest {
         .target("1")
         .load()
         .migrate();
-    assertThat(state()).isEqualTo(new SchemaState.Behind(1));
-    assertThat(migration.run()).isEqualTo(new Migration.Outcome.Migrated(1, SchemaVersion.CURRENT));
-    assertThat(state()).isEqualTo(new SchemaState.Current());
+  }
+
+  private static void execute(Connection connection, String sql) throws SQLException {
+    try (Statement statement = connection.createStatement()) {
+      statement.execute(sql);
+    }
+  }
+
+  private static void awaitSomebodyWaitsForALock() {
+    long deadline = System.nanoTime() + Duration.ofSeconds(60).toNanos();
+    while (database
+            .jdbi()
+            .withHandle(
+                handle ->
+                    handle
+                        .createQuery(
+                            "select count(*) from pg_locks where locktype = 'relation' and not"
+                                + " granted and database = (select oid from pg_database where"
+                                + " datname = current_database())")
+                        .mapTo(Long.class)
+                        .one())
+        == 0) {
+      assertThat(System.nanoTime()).isLessThan(deadline);
+      Thread.onSpinWait();
+    }
   }
 
   private static SchemaState state() throws SQLException {
