@@ -547,6 +547,35 @@ final class PeopleDbTest {
   }
 
   @Test
+  void refusesASecondSelectionForTheJobsOfADay() throws Exception {
+    billing = Billing.with(DATABASE, 1);
+    enqueue("1");
+    lease();
+
+    assertThatThrownBy(() -> ask("select_again(1, 1, 99, 'r2', '1 minute')::int"))
+        .rootCause()
+        .hasMessageStartingWith("ERROR: run 1 is that of the jobs enqueued on 2026-11-01");
+  }
+
+  @Test
+  void aSecondSelectionPutsOnlyItsOwnTargetsIntoLanes() throws Exception {
+    billing =
+        Billing.with(
+            DATABASE, 3, Billing.manifest("job: {", "job: {order: {mode: FifoByKey, lanes: 8}, "));
+    billing.fire();
+    billing.drain();
+    billing.text(
+        "select koyomi.select_again(1, %d, 99, 'r2', '1 minute')::text".formatted(billing.join()));
+    billing.execute(
+        "insert into koyomi.chunk (run_id, selector_token, size, keys, jobs, lane) values (1, 99,"
+            + " 1, '{4}', '[{}]', koyomi.lane_of('4', 8))");
+
+    billing.text("select koyomi.dispatch(1, 99, 1, 0, true)::text");
+
+    assertThat(billing.count("select sum(stop) from koyomi.slice")).isEqualTo(1);
+  }
+
+  @Test
   void refusesASecondSelectionThatIsAskedForAtTheSameTime() throws Exception {
     leaveThreeDead();
     String again = "select_again(1, %d, %d, 'r2', '1 minute')::int";
