@@ -517,6 +517,18 @@ final class EnqueueDbTest {
         "enqueue('billing/invoices', 'a', null) ¦ job 1: every job is an object with a \"key\" that"
             + " is not empty and, where it has one, a \"payload\" that is an object; this one is"
             + " {\"key\": \"a\", \"payload\": null}",
+        "enqueue(null, 'a') ¦ the batch \"null\" is not registered here: name it as"
+            + " namespace/name, and apply its manifest first",
+        "enqueue_all('billing/invoices', '[{\"key\": {\"a\": 1}}]') ¦ job 1: every job is an object"
+            + " with a \"key\" that is not empty and, where it has one, a \"payload\" that is an"
+            + " object; this one is {\"key\": {\"a\": 1}}",
+        "enqueue('billing/invoices', repeat('k', 1025)) ¦ job 1: its key"
+            + " \"kkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkk…\" has 1025 bytes, more than 1024: a key"
+            + " names a target, what else there is to say belongs into the payload",
+        "enqueue('billing/invoices', 'a', run_at => 'infinity', expires_at => 'infinity') ¦"
+            + " expires_at infinity is not later than run_at infinity: the job would never begin",
+        "enqueue('billing/invoices', 'a', unique_for => '-1h') ¦ unique_for \"-01:00:00\" is no"
+            + " period from now: write one such as 10 minutes",
         "enqueue_all('billing/invoices', '{\"key\": \"a\"}') ¦ jobs is no JSON array: write"
             + " [{\"key\": \"42\", \"payload\": {…}}, …]",
         "enqueue_all('billing/invoices', null) ¦ jobs is no JSON array: write [{\"key\": \"42\","
