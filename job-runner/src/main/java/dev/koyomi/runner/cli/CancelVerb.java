@@ -5,6 +5,7 @@ import dev.koyomi.runner.dev.LocalPostgres;
 import dev.koyomi.runner.history.RunRow;
 import dev.koyomi.runner.queue.Batches;
 import dev.koyomi.runner.queue.Interventions;
+import java.sql.SQLException;
 import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.Callable;
@@ -60,7 +61,7 @@ final class CancelVerb implements Callable<Integer> {
   }
 
   @Override
-  public Integer call() {
+  public Integer call() throws SQLException {
     if (run == null && keys.isEmpty() && numbers.isEmpty()) {
       throw new CommandProblem(
           ExitCode.WRONG, "Say what to cancel: --run ID, --key KEY or --job NUMBER.");
@@ -70,7 +71,7 @@ final class CancelVerb implements Callable<Integer> {
           ExitCode.WRONG, "--why is kept with a run that is cancelled as a whole: leave it out.");
     }
     try (var opened = option.open(surroundings, LocalPostgres.Options.shared());
-        Database database = Database.direct(opened.address(), "koyomi cancel")) {
+        Database database = opened.queue("cancel")) {
       Batches.Batch batch = BatchArgument.find(database.jdbi(), name);
       Optional<RunRow> of =
           Optional.ofNullable(run).map(id -> BatchArgument.run(database.jdbi(), batch.name(), id));

@@ -5,6 +5,7 @@ import dev.koyomi.runner.dev.LocalPostgres;
 import dev.koyomi.runner.history.History;
 import dev.koyomi.runner.history.RunRow;
 import dev.koyomi.runner.queue.Interventions;
+import java.sql.SQLException;
 import java.util.List;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
@@ -42,12 +43,12 @@ final class FailedDiscardVerb implements Callable<Integer> {
   }
 
   @Override
-  public Integer call() {
+  public Integer call() throws SQLException {
     if (reason.isBlank()) {
       throw new CommandProblem(ExitCode.WRONG, "--reason is empty: say why, in a few words.");
     }
     try (var opened = option.open(surroundings, LocalPostgres.Options.shared());
-        Database database = Database.direct(opened.address(), "koyomi failed discard")) {
+        Database database = opened.queue("failed discard")) {
       History.Filter filter = scope.filter(database, "discard");
       List<RunRow> runs = new History(database.jdbi()).runsInNeed(filter);
       if (runs.isEmpty()) {

@@ -4,6 +4,7 @@ import dev.koyomi.runner.db.Database;
 import dev.koyomi.runner.dev.LocalPostgres;
 import dev.koyomi.runner.history.FailedJob;
 import dev.koyomi.runner.history.History;
+import java.sql.SQLException;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -34,10 +35,10 @@ final class FailedListVerb implements Callable<Integer> {
   }
 
   @Override
-  public Integer call() {
+  public Integer call() throws SQLException {
     Screen screen = surroundings.screen();
     try (var opened = option.open(surroundings, LocalPostgres.Options.shared());
-        Database database = Database.direct(opened.address(), "koyomi failed")) {
+        Database database = opened.queue("failed list")) {
       var failed = new History(database.jdbi()).failed(choice.filter(database), limit);
       if (output.json()) {
         OutputOption.print(screen, failed.jobs().stream().map(FailedListVerb::json).toList());

@@ -5,6 +5,7 @@ import dev.koyomi.runner.dev.LocalPostgres;
 import dev.koyomi.runner.history.Attempt;
 import dev.koyomi.runner.history.FailedJob;
 import dev.koyomi.runner.history.History;
+import java.sql.SQLException;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -37,10 +38,10 @@ final class FailedShowVerb implements Callable<Integer> {
   }
 
   @Override
-  public Integer call() {
+  public Integer call() throws SQLException {
     Screen screen = surroundings.screen();
     try (var opened = option.open(surroundings, LocalPostgres.Options.shared());
-        Database database = Database.direct(opened.address(), "koyomi failed")) {
+        Database database = opened.queue("failed show")) {
       History history = new History(database.jdbi());
       var failed = history.failed(choice.filter(database), limit);
       if (output.json()) {

@@ -5,6 +5,7 @@ import dev.koyomi.runner.dev.LocalPostgres;
 import dev.koyomi.runner.history.JobRow;
 import dev.koyomi.runner.history.Jobs;
 import dev.koyomi.runner.queue.Batches;
+import java.sql.SQLException;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
@@ -64,9 +65,9 @@ final class JobsVerb implements Callable<Integer> {
   }
 
   @Override
-  public Integer call() {
+  public Integer call() throws SQLException {
     try (var opened = option.open(surroundings, LocalPostgres.Options.shared());
-        Database database = Database.direct(opened.address(), "koyomi jobs")) {
+        Database database = opened.queue("jobs")) {
       Batches.Batch batch = BatchArgument.find(database.jdbi(), name);
       Optional<Long> only = Optional.ofNullable(run);
       only.ifPresent(id -> BatchArgument.run(database.jdbi(), batch.name(), id));

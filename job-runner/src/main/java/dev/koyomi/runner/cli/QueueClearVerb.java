@@ -4,6 +4,7 @@ import dev.koyomi.runner.db.Database;
 import dev.koyomi.runner.dev.LocalPostgres;
 import dev.koyomi.runner.queue.Batches;
 import dev.koyomi.runner.queue.Interventions;
+import java.sql.SQLException;
 import java.util.Optional;
 import java.util.concurrent.Callable;
 import org.jspecify.annotations.Nullable;
@@ -39,9 +40,9 @@ final class QueueClearVerb implements Callable<Integer> {
   }
 
   @Override
-  public Integer call() {
+  public Integer call() throws SQLException {
     try (var opened = option.open(surroundings, LocalPostgres.Options.shared());
-        Database database = Database.direct(opened.address(), "koyomi queue")) {
+        Database database = opened.queue("queue clear")) {
       Batches.Batch batch = BatchArgument.find(database.jdbi(), name);
       Optional<Long> only = Optional.ofNullable(run);
       only.ifPresent(id -> BatchArgument.run(database.jdbi(), batch.name(), id));

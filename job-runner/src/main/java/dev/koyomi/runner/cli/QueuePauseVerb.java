@@ -5,6 +5,7 @@ import dev.koyomi.runner.dev.LocalPostgres;
 import dev.koyomi.runner.history.History;
 import dev.koyomi.runner.queue.Batches;
 import dev.koyomi.runner.queue.Interventions;
+import java.sql.SQLException;
 import java.util.Optional;
 import java.util.concurrent.Callable;
 import org.jspecify.annotations.Nullable;
@@ -33,9 +34,9 @@ final class QueuePauseVerb implements Callable<Integer> {
   }
 
   @Override
-  public Integer call() {
+  public Integer call() throws SQLException {
     try (var opened = option.open(surroundings, LocalPostgres.Options.shared());
-        Database database = Database.direct(opened.address(), "koyomi queue")) {
+        Database database = opened.queue("queue pause")) {
       Batches.Batch batch = BatchArgument.find(database.jdbi(), name);
       boolean paused =
           Interventions.done(

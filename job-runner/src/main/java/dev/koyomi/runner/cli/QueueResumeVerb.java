@@ -6,6 +6,7 @@ import dev.koyomi.runner.history.History;
 import dev.koyomi.runner.history.StoppedLane;
 import dev.koyomi.runner.queue.Batches;
 import dev.koyomi.runner.queue.Interventions;
+import java.sql.SQLException;
 import java.util.List;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
@@ -42,9 +43,9 @@ final class QueueResumeVerb implements Callable<Integer> {
   }
 
   @Override
-  public Integer call() {
+  public Integer call() throws SQLException {
     try (var opened = option.open(surroundings, LocalPostgres.Options.shared());
-        Database database = Database.direct(opened.address(), "koyomi queue")) {
+        Database database = opened.queue("queue resume")) {
       Batches.Batch batch = BatchArgument.find(database.jdbi(), name);
       if (keys.isEmpty()) {
         resume(database, batch);

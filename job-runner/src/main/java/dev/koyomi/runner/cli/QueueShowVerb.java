@@ -5,6 +5,7 @@ import dev.koyomi.runner.dev.LocalPostgres;
 import dev.koyomi.runner.history.History;
 import dev.koyomi.runner.history.QueueRow;
 import dev.koyomi.runner.history.StoppedLane;
+import java.sql.SQLException;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -31,9 +32,9 @@ final class QueueShowVerb implements Callable<Integer> {
   }
 
   @Override
-  public Integer call() {
+  public Integer call() throws SQLException {
     try (var opened = option.open(surroundings, LocalPostgres.Options.shared());
-        Database database = Database.direct(opened.address(), "koyomi queue")) {
+        Database database = opened.queue("queue show")) {
       History history = new History(database.jdbi());
       String batch = BatchArgument.resolve(database.jdbi(), name);
       QueueRow queue = history.queue(batch).orElseThrow();

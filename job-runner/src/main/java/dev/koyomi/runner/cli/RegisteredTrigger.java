@@ -42,11 +42,11 @@ final class RegisteredTrigger implements AutoCloseable {
     try {
       Planned.Valid batch = registered(opened, name, purpose);
       Plan plan = batch.plan();
-      Optional<Database> selectedFrom = source.open(surroundings, plan, purpose);
+      Optional<Database> selectedFrom = source.open(surroundings, plan, "koyomi " + purpose);
       Database database =
           Database.pooled(
               opened.address(),
-              purpose,
+              "koyomi " + purpose,
               CONNECTIONS,
               PATIENCE,
               ManifestFile.trigger(plan).timeout());
@@ -57,7 +57,8 @@ final class RegisteredTrigger implements AutoCloseable {
               plan,
               batch.definition().revision(),
               surroundings.pod(),
-              TriggerRun.Pause.real());
+              TriggerRun.Pause.real(),
+              _ -> Optional.empty());
       return new RegisteredTrigger(opened, database, plan, trigger);
     } catch (SQLException | RuntimeException e) {
       opened.close();
@@ -67,8 +68,7 @@ final class RegisteredTrigger implements AutoCloseable {
 
   private static Planned.Valid registered(DatabaseOption.Opened opened, String name, String purpose)
       throws SQLException {
-    try (Database database = Database.direct(opened.address(), purpose)) {
-      QueueSchema.require(database);
+    try (Database database = opened.queue(purpose)) {
       Batches.Batch batch = BatchArgument.find(database.jdbi(), name);
       return ManifestFile.registered(batch.name(), batch.definition());
     }

@@ -4,6 +4,7 @@ import dev.koyomi.runner.db.Database;
 import dev.koyomi.runner.dev.LocalPostgres;
 import dev.koyomi.runner.history.History;
 import dev.koyomi.runner.history.RunRow;
+import java.sql.SQLException;
 import java.time.Instant;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -56,9 +57,9 @@ final class RunsVerb implements Callable<Integer> {
   }
 
   @Override
-  public Integer call() {
+  public Integer call() throws SQLException {
     try (var opened = option.open(surroundings, LocalPostgres.Options.shared());
-        Database database = Database.direct(opened.address(), "koyomi runs")) {
+        Database database = opened.queue("runs")) {
       Optional<String> batch =
           Optional.ofNullable(name).map(each -> BatchArgument.resolve(database.jdbi(), each));
       List<RunRow> runs = new History(database.jdbi()).runs(batch, limit);

@@ -5,6 +5,7 @@ import dev.koyomi.runner.db.Database;
 import dev.koyomi.runner.dev.LocalPostgres;
 import dev.koyomi.runner.history.History;
 import dev.koyomi.runner.queue.Batches;
+import java.sql.SQLException;
 import java.util.Optional;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
@@ -27,10 +28,10 @@ final class WhyVerb implements Callable<Integer> {
   }
 
   @Override
-  public Integer call() {
+  public Integer call() throws SQLException {
     Screen screen = surroundings.screen();
     try (var opened = option.open(surroundings, LocalPostgres.Options.shared());
-        Database database = Database.direct(opened.address(), "koyomi why")) {
+        Database database = opened.queue("why")) {
       Batches.Batch batch = BatchArgument.find(database.jdbi(), name);
       Plan plan = ManifestFile.registered(batch.name(), batch.definition()).plan();
       History history = new History(database.jdbi());

@@ -2,6 +2,7 @@ package dev.koyomi.runner.cli;
 
 import dev.koyomi.crds.plan.Plan;
 import dev.koyomi.runner.db.Database;
+import dev.koyomi.runner.db.Installation;
 import dev.koyomi.runner.dev.LocalPostgres;
 import dev.koyomi.runner.worker.EndRule;
 import dev.koyomi.runner.worker.WorkerProcess;
@@ -77,7 +78,7 @@ final class WorkVerb implements Callable<Integer> {
         Database database =
             Database.pooled(
                 opened.address(),
-                "koyomi work",
+                "koyomi work %s".formatted(plan.batch()),
                 plan.workers().concurrency() + MORE_CONNECTIONS,
                 PATIENCE,
                 plan.unit().timeout());
@@ -91,7 +92,9 @@ final class WorkVerb implements Callable<Integer> {
   private int work(Plan plan, Database database, Stop stop) throws Exception {
     AtomicReference<Optional<WorkerProcess>> started = new AtomicReference<>(Optional.empty());
     try (Probes _ = surroundings.inPod() ? probes(started) : null) {
-      QueueEntrance entrance = new QueueEntrance(database, plan.batch(), stop);
+      QueueEntrance entrance =
+          new QueueEntrance(
+              database, plan.batch(), Installation.of(surroundings.environment()), stop);
       int batchId = endRule() == EndRule.Stopped ? entrance.await() : entrance.now();
       Optional<OpenRuns> before =
           endRule() == EndRule.Drained

@@ -38,6 +38,8 @@ public final class Migration {
 
   private Outcome migrate(Connection connection, int version) throws SQLException {
     try (Statement statement = connection.createStatement()) {
+      // For as long as another process migrates; what changes the schema has a shorter limit.
+      statement.execute("set lock_timeout = 0");
       statement.execute("select pg_advisory_lock(%d)".formatted(LOCK));
       try {
         Flyway.configure()
