@@ -19,15 +19,14 @@ begin
   if not found then
     select b.name into v_near from koyomi.batch b where split_part(b.name, '/', 2) = split_part(enqueue_all.batch, '/', 2) or b.name like '%/' || enqueue_all.batch
       order by b.name limit 1;
-    raise exception 'the batch "%" is not registered here%', coalesce(enqueue_all.batch, 'null'), coalesce('; did you mean "' || v_near || '"?', ': name it as namespace/name, and apply its manifest first')
+    raise exception 'the batch "%" is not registered here%', enqueue_all.batch, coalesce('; did you mean "' || v_near || '"?', ': name it as namespace/name, and apply its manifest first')
       using errcode = 'KY010';
   end if;
   if enqueue_all.jobs is null or jsonb_typeof(enqueue_all.jobs) <> 'array' then
     raise exception 'jobs is no JSON array: write [{"key": "42", "payload": {…}}, …]' using errcode = 'KY011';
   end if;
   select array_agg(j.job ->> 'key' order by j.n), array_agg(coalesce(j.job -> 'payload', '{}') order by j.n),
-         min(j.n) filter (where jsonb_typeof(j.job) <> 'object' or coalesce(j.job ->> 'key', '') = ''
-                            or jsonb_typeof(j.job -> 'key') not in ('string', 'number') or jsonb_typeof(coalesce(j.job -> 'payload', '{}')) <> 'object')
+         min(j.n) filter (where jsonb_typeof(j.job) <> 'object' or coalesce(j.job ->> 'key', '') = '' or jsonb_typeof(coalesce(j.job -> 'payload', '{}')) <> 'object')
     into v_keys, v_payloads, v_wrong
     from jsonb_array_elements(enqueue_all.jobs) with ordinality as j(job, n);
   if v_wrong is not null then
@@ -54,7 +53,7 @@ declare
   v_job bigint;
 begin
   select b.id, b.priority, b.lanes, b.max_payload into v_batch, v_priority, v_lanes, v_largest from koyomi.batch b where b.name = enqueue.batch;
-  if v_lanes = 0 and enqueue.key <> '' and octet_length(enqueue.key) <= 1024 and jsonb_typeof(enqueue.payload) = 'object' and v_bytes <= v_largest
+  if v_lanes = 0 and enqueue.key <> '' and jsonb_typeof(enqueue.payload) = 'object' and v_bytes <= v_largest
      and (enqueue.priority is null or koyomi.priority_of(enqueue.priority) is not null)
      and unique_while is null and unique_for is null and (run_at is null or enqueue.expires_at is null) then
     -- The usual job, the short way.
@@ -99,16 +98,8 @@ begin
     raise exception 'batch "%" is ordered (spec.job.order.mode: %): a job of it has its place, so leave out run_at, expires_at and priority', p_batch.name, p_batch.mode
       using errcode = 'KY011';
   end if;
-  if p_unique_for <= interval '0' then
-    raise exception 'unique_for "%" is no period from now: write one such as 10 minutes', p_unique_for using errcode = 'KY011';
-  end if;
   if p_expires_at <= p_run_at then
     raise exception 'expires_at % is not later than run_at %: the job would never begin', p_expires_at, p_run_at using errcode = 'KY011';
-  end if;
-  select min(n) into v_large from unnest(p_keys) with ordinality as k(key, n) where octet_length(key) > 1024;
-  if v_large is not null then
-    raise exception 'job %: its key "%…" has % bytes, more than 1024: a key names a target, what else there is to say belongs into the payload',
-      v_large, left(p_keys[v_large], 40), octet_length(p_keys[v_large]) using errcode = 'KY012';
   end if;
   select min(n) into v_large from unnest(p_payloads) with ordinality as p(payload, n)
     where octet_length(payload::text) > p_batch.max_payload;
