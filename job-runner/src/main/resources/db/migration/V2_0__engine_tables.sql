@@ -53,7 +53,9 @@ comment on column koyomi.worker.release is '1: release 0.1.0, which knows neithe
 comment on column koyomi.worker.idle is 'Slots without work, as of the last heartbeat: whom to wake, and for whom to split.';
 
 alter table koyomi.run
-  add column open_until timestamptz;
+  add column open_until timestamptz,
+  add column kept_at timestamptz;
+comment on column koyomi.run.kept_at is 'When prune() found it old but with jobs that need attention. It looks again once the run ended anew, or its jobs were discarded (null).';
 comment on column koyomi.run.open_until is 'Of the run of a day''s enqueued jobs: the end of that day; it is not closed before.';
 
 -- A chunk has its payloads either by column (a trigger''s rows) or as JSON objects (enqueued jobs, and triggers of release 0.1.0).

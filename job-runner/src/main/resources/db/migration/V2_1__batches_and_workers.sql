@@ -52,7 +52,7 @@ begin
          + coalesce((select sum(cardinality(i.ids)) from koyomi.inbox i where i.batch_id = v_batch.id), 0)
          + (select count(*) from koyomi.failure f join koyomi.run r on r.id = f.run_id where r.batch_id = v_batch.id and not f.cut) into v_left;
     if v_left > 0 or exists (select from koyomi.run r where r.batch_id = v_batch.id and r.state = 'Selecting') then
-      raise exception 'spec.job.order: the order can only change while the batch is empty, and % of its jobs are unfinished; let them end or clear them, then apply again', v_left
+      raise exception 'spec.job.order: the order can only change while the batch is empty, and % of its jobs are unfinished; let them end, or clear them', v_left
         using errcode = 'KY006';
     end if;
     delete from koyomi.lane l where l.batch_id = v_batch.id;
@@ -180,7 +180,18 @@ begin
   end if;
   return v_installation;
 end $$;
-comment on function koyomi.claim_installation is 'Who this schema belongs to: the first who asked.';
+comment on function koyomi.claim_installation is 'Who this schema belongs to: the first who asked, or who adopted it since.';
+
+create function koyomi.adopt_installation(p_installation text) returns text
+  language plpgsql as $$
+declare
+  v_before text;
+begin
+  select installation into v_before from koyomi.meta for update;
+  update koyomi.meta set installation = p_installation where installation is distinct from p_installation;
+  return v_before;
+end $$;
+comment on function koyomi.adopt_installation is 'Moves the schema to an installation, whoever it belonged to; returns who that was.';
 
 create function koyomi.pause(p_batch int, p_by text, p_why text) returns boolean
   language plpgsql as $$

@@ -55,7 +55,7 @@ begin
   select b.id, b.priority, b.lanes, b.max_payload into v_batch, v_priority, v_lanes, v_largest from koyomi.batch b where b.name = enqueue.batch;
   if v_lanes = 0 and enqueue.key <> '' and octet_length(enqueue.key) <= 1000 and (run_at is null or isfinite(run_at)) and jsonb_typeof(enqueue.payload) = 'object' and v_bytes <= v_largest
      and (enqueue.priority is null or koyomi.priority_of(enqueue.priority) is not null)
-     and unique_while is null and unique_for is null then
+     and unique_while is null and unique_for is null and (run_at is null or enqueue.expires_at is null) then
     -- The usual job, the short way.
     insert into koyomi.inbox (id, batch_id, priority, due_at, expires_at, uniq, ids, keys, jobs, bytes, enqueued_at)
       values (nextval('koyomi.job_id'), v_batch, coalesce(koyomi.priority_of(enqueue.priority), v_priority), coalesce(run_at, koyomi.now()), enqueue.expires_at,
@@ -108,6 +108,9 @@ begin
   if p_batch.lanes > 0 and (p_run_at is not null or p_expires_at is not null or p_priority is not null) then
     raise exception 'batch "%" is ordered (spec.job.order.mode: %): a job of it has its place, so leave out run_at, expires_at and priority', p_batch.name, p_batch.mode
       using errcode = 'KY011';
+  end if;
+  if p_expires_at <= p_run_at then
+    raise exception 'expires_at % is not later than run_at %: the job would never begin', p_expires_at, p_run_at using errcode = 'KY011';
   end if;
   select min(n) into v_large from unnest(p_payloads) with ordinality as p(payload, n)
     where octet_length(payload::text) > p_batch.max_payload;

@@ -81,7 +81,7 @@ begin
   end if;
   begin
     update koyomi.run
-      set state = 'Selecting', reason = null, message = null, ended_at = null, attempt = attempt + 1, revision = p_revision,
+      set state = 'Selecting', reason = null, message = null, ended_at = null, kept_at = null, attempt = attempt + 1, revision = p_revision,
           selector_token = p_token, selector_id = p_selector, select_timeout = p_timeout, selecting_since = koyomi.now()
       where id = p_run;
   exception when unique_violation then

@@ -16,7 +16,7 @@ begin
     return 0;
   end if;
   begin
-    update koyomi.run set state = 'Running', reason = null, message = null, ended_at = null
+    update koyomi.run set state = 'Running', reason = null, message = null, ended_at = null, kept_at = null
       where id = p_run and state in ('PartiallyFailed', 'Failed');
   exception when unique_violation then
     raise exception 'another run of this batch is open: retry the jobs of run % when it is over', p_run using errcode = 'KY004';
@@ -120,6 +120,7 @@ declare
   v_jobs int;
 begin
   select batch_id into v_batch from koyomi.run where id = p_run for no key update;
+  update koyomi.run set kept_at = null where id = p_run and kept_at is not null;
   with gone as (
     update koyomi.dead set discarded_at = koyomi.now(), discarded_by = p_by, discard_reason = p_reason
       where run_id = p_run and discarded_at is null

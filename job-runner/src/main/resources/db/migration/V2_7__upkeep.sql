@@ -111,11 +111,21 @@ declare
   v_rows int;
 begin
   for v_run in
-    select r.id from koyomi.run r join koyomi.batch b on b.id = r.batch_id
-      where r.ended_at <= koyomi.now() - make_interval(days => b.keep_days)
-      order by r.id limit 20
-      for no key update of r skip locked
+    select r.id from koyomi.batch b
+      cross join lateral (
+        select r.id from koyomi.run r
+          where r.batch_id = b.id and r.ended_at <= koyomi.now() - make_interval(days => b.keep_days) and (r.kept_at is null or r.kept_at < r.ended_at)
+          order by r.ended_at limit 20
+          for no key update of r skip locked) r
+      limit 20
   loop
+    if exists (select from koyomi.dead d where d.run_id = v_run and d.discarded_at is null) then
+      -- Marked, so that it is out of the index and never stands before those that can go.
+      update koyomi.run set kept_at = koyomi.now() where id = v_run;
+      v_left := v_left - 1;
+      exit when v_left <= 0;
+      continue;
+    end if;
     -- The run's own row goes last, when nothing refers to it any more.
     delete from koyomi.skipped where ctid = any (array(select ctid from koyomi.skipped where run_id = v_run limit v_left));
     get diagnostics v_rows = row_count; v_left := v_left - v_rows;
@@ -132,21 +142,37 @@ begin
     v_left := v_left - 1;
     exit when v_left <= 0;
   end loop;
-  delete from koyomi.worker w where w.id = any (array(
-    select w.id from koyomi.worker w
-      where coalesce(w.stopped_at, w.lost_at) <= koyomi.now() - interval '1 day'
-        and not exists (select from koyomi.run r where r.selector_id = w.id)
-        and not exists (select from koyomi.failure f where f.worker_id = w.id)
-        and not exists (select from koyomi.slice s where s.worker_id = w.id)
-      order by w.id limit 20));
   return p_rows - v_left;
 end $$;
-comment on function koyomi.prune is 'Deletes at most so many rows of runs that ended longer ago than their batch''s spec.history.days.';
+comment on function koyomi.prune is 'Deletes at most so many rows of runs that ended longer ago than their batch''s spec.history.days, the oldest first. A run with jobs that need attention stays until they are retried or discarded.';
+
+create function koyomi.prune_workers(p_rows int) returns int
+  language sql as $$
+  with gone as (
+    delete from koyomi.worker w where w.id = any (array(
+      select o.id from koyomi.batch b
+        -- A failed attempt names its worker.
+        cross join lateral (values ('Worker', b.keep_days), ('Trigger', 1)) as k(kind, days)
+        cross join lateral (
+          select w.id from koyomi.worker w
+            where w.batch_id = b.id and w.kind = k.kind and (w.stopped_at is not null or w.lost_at is not null)
+              and coalesce(w.stopped_at, w.lost_at) <= koyomi.now() - make_interval(days => k.days)
+              and not exists (select from koyomi.run r where r.selector_id = w.id)
+              and not exists (select from koyomi.slice s where s.batch_id = b.id and s.lease is not null and s.worker_id = w.id)
+              and not exists (select from koyomi.lane l where l.lease is not null and l.worker_id = w.id)
+            order by coalesce(w.stopped_at, w.lost_at) limit p_rows) as o
+        limit p_rows))
+      returning 1)
+  select count(*)::int from gone
+$$;
+comment on function koyomi.prune_workers is 'Deletes rows of processes that ended long ago and are named by nothing that is kept.';
 
 create index skipped_run on koyomi.skipped (run_id);
 create index failure_run on koyomi.failure (run_id);
-create index failure_worker on koyomi.failure (worker_id);
-create index run_ended on koyomi.run (ended_at) where ended_at is not null;
+-- What prune() may find: oldest first, without the runs that it found worth keeping.
+create index run_old on koyomi.run (batch_id, ended_at) where ended_at is not null and (kept_at is null or kept_at < ended_at);
+create index run_selector on koyomi.run (selector_id) where selector_id is not null;
+create index worker_old on koyomi.worker (batch_id, kind, (coalesce(stopped_at, lost_at))) where stopped_at is not null or lost_at is not null;
 
 create or replace function koyomi.sweep() returns void
   language plpgsql as $$
@@ -208,7 +234,6 @@ begin
   end loop;
   delete from koyomi.unique_job u
     where (u.batch_id, u.key) in (select o.batch_id, o.key from koyomi.unique_job o where o.until <= koyomi.now() limit 1000 for update skip locked);
-  if exists (select from koyomi.run r join koyomi.batch b on b.id = r.batch_id where r.ended_at <= koyomi.now() - make_interval(days => b.keep_days)) then
-    perform koyomi.prune(5000);
-  end if;
+  perform koyomi.prune(5000);
+  perform koyomi.prune_workers(100);
 end $$;

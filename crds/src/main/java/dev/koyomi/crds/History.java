@@ -10,7 +10,9 @@ import org.jspecify.annotations.Nullable;
 /** How long the queue remembers what was done. */
 @JsonClassDescription("How long the queue remembers what was done.")
 public record History(
-    @JsonPropertyDescription("Days that a run is kept after it ended.")
+    @JsonPropertyDescription(
+            "Days that a run is kept after it ended, with all that is known of its jobs. A run with"
+                + " jobs that need attention is kept until they are retried or discarded.")
         @Default("90")
         @Min(1)
         @Max(3650)

@@ -98,10 +98,12 @@ final class RenderCommand implements Callable<Integer> {
   private void print(Planned.Valid valid) {
     PrintWriter out = spec.commandLine().getOut();
     Blueprint blueprint =
-        new Blueprint(valid.plan(), valid.definition(), runnerImage, Optional.empty());
+        new Blueprint(
+            valid.plan(), valid.definition(), runnerImage, Optional.empty(), Optional.empty());
     out.printf(
-        "# BatchSchedule %s. The operator adds an owner reference with the uid of the stored object"
-            + " and the%n# annotation koyomi.dev/applied-hash.%n",
+        "# BatchSchedule %s. The operator adds an owner reference with the uid of the stored"
+            + " object, the%n# annotation koyomi.dev/applied-hash and the variable"
+            + " KOYOMI_INSTALLATION.%n",
         valid.plan().batch());
     for (HasMetadata object : DesiredObjects.of(blueprint).inOrder()) {
       out.print(ObjectYaml.of(object));

@@ -43,11 +43,18 @@ final class RunCommand implements Callable<Integer> {
     try (KubernetesClient client = new KubernetesClientBuilder().build();
         OperatorProcess process =
             new OperatorProcess(
-                settings, client, JdbcQueueClient::connect, InstantSource.system(), life);
+                Installations.named(settings, client),
+                client,
+                JdbcQueueClient::connect,
+                InstantSource.system(),
+                life);
         Probes probes = Probes.start(Probes.PORT, process::live, process::ready)) {
       log.info("Probes are answered on port {}", probes.port());
       process.start();
       return life.awaitEnd();
+    } catch (SettingsProblem e) {
+      System.err.println(e.getMessage());
+      return ExitCode.SOFTWARE;
     } finally {
       closed.countDown();
     }

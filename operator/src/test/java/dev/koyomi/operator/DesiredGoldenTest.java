@@ -75,6 +75,7 @@ final class DesiredGoldenTest {
         valid.plan(),
         valid.definition(),
         "localhost/koyomi/job-runner:test",
+        Optional.of("koyomi-system/koyomi/8f14e45f"),
         Optional.of("the-uid"));
   }
 }

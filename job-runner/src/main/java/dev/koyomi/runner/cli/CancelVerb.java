@@ -71,7 +71,7 @@ final class CancelVerb implements Callable<Integer> {
           ExitCode.WRONG, "--why is kept with a run that is cancelled as a whole: leave it out.");
     }
     try (var opened = option.open(surroundings, LocalPostgres.Options.shared());
-        Database database = QueueSchema.open(opened.address(), "koyomi cancel")) {
+        Database database = opened.queue("cancel")) {
       Batches.Batch batch = BatchArgument.find(database.jdbi(), name);
       Optional<RunRow> of =
           Optional.ofNullable(run).map(id -> BatchArgument.run(database.jdbi(), batch.name(), id));

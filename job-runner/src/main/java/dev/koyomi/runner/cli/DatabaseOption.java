@@ -1,8 +1,10 @@
 package dev.koyomi.runner.cli;
 
+import dev.koyomi.runner.db.Database;
 import dev.koyomi.runner.dev.LocalPostgres;
 import dev.koyomi.runner.settings.DatabaseAddress;
 import dev.koyomi.runner.settings.DatabaseSettings;
+import java.sql.SQLException;
 import java.util.Optional;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Option;
@@ -20,6 +22,18 @@ final class DatabaseOption {
 
   /** An address, and the local server behind it where there is one. */
   record Opened(DatabaseAddress address, Optional<LocalPostgres> local) implements AutoCloseable {
+    /**
+     * The queue for a command of a few statements; a schema that this release does not know ends
+     * the command.
+     *
+     * @param verb as it is typed
+     */
+    Database queue(String verb) throws SQLException {
+      Database database = Database.direct(address, "koyomi " + verb);
+      QueueSchema.require(database);
+      return database;
+    }
+
     @Override
     public void close() {
       local.ifPresent(LocalPostgres::close);

@@ -30,6 +30,9 @@ import picocli.CommandLine.Parameters;
           + " unfinished"
     })
 final class EnqueueVerb implements Callable<Integer> {
+  /** SQLSTATE class of values that a type cannot hold, such as a text with the character zero. */
+  private static final String NO_VALUE = "22";
+
   private final Surroundings surroundings;
 
   @Parameters(paramLabel = "NAME", description = BatchArgument.MEANS)
@@ -103,7 +106,7 @@ final class EnqueueVerb implements Callable<Integer> {
     }
     Uniqueness uniqueness = uniqueness();
     try (var opened = option.open(surroundings, LocalPostgres.Options.shared());
-        Database database = QueueSchema.open(opened.address(), "koyomi enqueue")) {
+        Database database = opened.queue("enqueue")) {
       Batches.Batch batch = BatchArgument.find(database.jdbi(), name);
       requireFit(batch, json);
       enqueue(
@@ -134,8 +137,11 @@ final class EnqueueVerb implements Callable<Integer> {
     } catch (JdbiException refused) {
       if (refused.getCause() instanceof SQLException cause
           && cause.getSQLState() != null
-          && cause.getSQLState().startsWith(Enqueueing.WRONG)) {
-        throw new CommandProblem(ExitCode.WRONG, Words.of(cause));
+          && (cause.getSQLState().startsWith(Enqueueing.WRONG)
+              || cause.getSQLState().startsWith(NO_VALUE))) {
+        throw new CommandProblem(
+            ExitCode.WRONG,
+            (cause.getSQLState().startsWith(NO_VALUE) ? "--payload: " : "") + Words.of(cause));
       }
       throw refused;
     }

@@ -48,7 +48,7 @@ final class FailedDiscardVerb implements Callable<Integer> {
       throw new CommandProblem(ExitCode.WRONG, "--reason is empty: say why, in a few words.");
     }
     try (var opened = option.open(surroundings, LocalPostgres.Options.shared());
-        Database database = QueueSchema.open(opened.address(), "koyomi failed discard")) {
+        Database database = opened.queue("failed discard")) {
       History.Filter filter = scope.filter(database, "discard");
       List<RunRow> runs = new History(database.jdbi()).runsInNeed(filter);
       if (runs.isEmpty()) {

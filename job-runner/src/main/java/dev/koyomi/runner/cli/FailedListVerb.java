@@ -38,7 +38,7 @@ final class FailedListVerb implements Callable<Integer> {
   public Integer call() throws SQLException {
     Screen screen = surroundings.screen();
     try (var opened = option.open(surroundings, LocalPostgres.Options.shared());
-        Database database = QueueSchema.open(opened.address(), "koyomi failed")) {
+        Database database = opened.queue("failed list")) {
       var failed = new History(database.jdbi()).failed(choice.filter(database), limit);
       if (output.json()) {
         OutputOption.print(screen, failed.jobs().stream().map(FailedListVerb::json).toList());

@@ -48,7 +48,7 @@ final class FailedRetryVerb implements Callable<Integer> {
   @Override
   public Integer call() throws Exception {
     try (var opened = option.open(surroundings, new LocalPostgres.Options(false, true, Map.of()));
-        Database database = QueueSchema.open(opened.address(), "koyomi failed retry");
+        Database database = opened.queue("failed retry");
         Stop stop = Stop.install()) {
       History.Filter filter = scope.filter(database, "retry");
       List<RunRow> runs = new History(database.jdbi()).runsInNeed(filter);
@@ -135,7 +135,7 @@ final class FailedRetryVerb implements Callable<Integer> {
       DatabaseOption.Opened opened, Stop stop, List<RunRow> runs, History.Filter filter)
       throws Exception {
     Planned.Valid batch;
-    try (Database database = Database.direct(opened.address(), "koyomi failed retry")) {
+    try (Database database = opened.queue("failed retry")) {
       batch = registered(database, runs.getFirst().batch());
     }
     try (Database database =

@@ -41,7 +41,7 @@ final class FailedShowVerb implements Callable<Integer> {
   public Integer call() throws SQLException {
     Screen screen = surroundings.screen();
     try (var opened = option.open(surroundings, LocalPostgres.Options.shared());
-        Database database = QueueSchema.open(opened.address(), "koyomi failed")) {
+        Database database = opened.queue("failed show")) {
       History history = new History(database.jdbi());
       var failed = history.failed(choice.filter(database), limit);
       if (output.json()) {

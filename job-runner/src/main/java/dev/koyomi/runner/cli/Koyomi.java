@@ -5,6 +5,7 @@ import dev.koyomi.runner.dev.LocalPostgresException;
 import java.io.PrintWriter;
 import java.nio.file.InvalidPathException;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.time.InstantSource;
 import java.time.LocalDate;
 import java.time.ZoneId;
@@ -43,7 +44,8 @@ public final class Koyomi {
             folder(environment),
             ZoneId.systemDefault(),
             InstantSource.system(),
-            Keyboard.real()));
+            Keyboard.real(),
+            Duration.ofSeconds(10)));
   }
 
   /** Where the local database lives; the launcher names the project's. */

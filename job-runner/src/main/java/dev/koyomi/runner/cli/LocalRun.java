@@ -65,7 +65,8 @@ final class LocalRun {
             batch.plan(),
             batch.definition().revision(),
             surroundings.pod(),
-            TriggerRun.Pause.real());
+            TriggerRun.Pause.real(),
+            _ -> Optional.empty());
     return showing(0, () -> trigger.fire(fired));
   }
 

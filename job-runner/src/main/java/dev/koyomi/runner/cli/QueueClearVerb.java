@@ -42,7 +42,7 @@ final class QueueClearVerb implements Callable<Integer> {
   @Override
   public Integer call() throws SQLException {
     try (var opened = option.open(surroundings, LocalPostgres.Options.shared());
-        Database database = QueueSchema.open(opened.address(), "koyomi queue")) {
+        Database database = opened.queue("queue clear")) {
       Batches.Batch batch = BatchArgument.find(database.jdbi(), name);
       Optional<Long> only = Optional.ofNullable(run);
       only.ifPresent(id -> BatchArgument.run(database.jdbi(), batch.name(), id));

@@ -3,6 +3,7 @@ package dev.koyomi.runner.cli;
 import dev.koyomi.crds.plan.BatchName;
 import dev.koyomi.runner.db.Database;
 import dev.koyomi.runner.db.Fault;
+import dev.koyomi.runner.db.Installation;
 import dev.koyomi.runner.db.SchemaState;
 import dev.koyomi.runner.queue.Batches;
 import java.sql.Connection;
@@ -12,18 +13,23 @@ import java.util.Optional;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
-/** What must be there before a process may work: the database, its schema, the batch. */
+/**
+ * What must be there before a process may work: the database, its schema, the right to work here,
+ * the batch.
+ */
 final class QueueEntrance {
   private static final Logger LOG = LoggerFactory.getLogger(QueueEntrance.class);
   private static final Duration BETWEEN_LOOKS = Duration.ofSeconds(2);
 
   private final Database database;
   private final BatchName batch;
+  private final Installation installation;
   private final Stop stop;
 
-  QueueEntrance(Database database, BatchName batch, Stop stop) {
+  QueueEntrance(Database database, BatchName batch, Installation installation, Stop stop) {
     this.database = database;
     this.batch = batch;
+    this.installation = installation;
     this.stop = stop;
   }
 
@@ -66,6 +72,10 @@ final class QueueEntrance {
       SchemaState state = SchemaState.read(connection);
       if (!(state instanceof SchemaState.Current)) {
         return new Look.Closed(state.sentence());
+      }
+      Optional<String> refusal = installation.refusal(connection);
+      if (refusal.isPresent()) {
+        return new Look.Closed(refusal.get());
       }
       return new Batches(database.jdbi())
           .find(batch.toString())

@@ -36,7 +36,7 @@ final class QueuePauseVerb implements Callable<Integer> {
   @Override
   public Integer call() throws SQLException {
     try (var opened = option.open(surroundings, LocalPostgres.Options.shared());
-        Database database = QueueSchema.open(opened.address(), "koyomi queue")) {
+        Database database = opened.queue("queue pause")) {
       Batches.Batch batch = BatchArgument.find(database.jdbi(), name);
       boolean paused =
           Interventions.done(

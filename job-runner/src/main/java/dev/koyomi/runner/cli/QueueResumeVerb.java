@@ -45,7 +45,7 @@ final class QueueResumeVerb implements Callable<Integer> {
   @Override
   public Integer call() throws SQLException {
     try (var opened = option.open(surroundings, LocalPostgres.Options.shared());
-        Database database = QueueSchema.open(opened.address(), "koyomi queue")) {
+        Database database = opened.queue("queue resume")) {
       Batches.Batch batch = BatchArgument.find(database.jdbi(), name);
       if (keys.isEmpty()) {
         resume(database, batch);

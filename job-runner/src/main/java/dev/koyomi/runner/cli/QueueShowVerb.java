@@ -34,7 +34,7 @@ final class QueueShowVerb implements Callable<Integer> {
   @Override
   public Integer call() throws SQLException {
     try (var opened = option.open(surroundings, LocalPostgres.Options.shared());
-        Database database = QueueSchema.open(opened.address(), "koyomi queue")) {
+        Database database = opened.queue("queue show")) {
       History history = new History(database.jdbi());
       String batch = BatchArgument.resolve(database.jdbi(), name);
       QueueRow queue = history.queue(batch).orElseThrow();

@@ -24,6 +24,6 @@ final class RedispatchVerb implements Callable<Integer> {
 
   @Override
   public Integer call() throws Exception {
-    return selecting.call(surroundings, Reselection.Rest, "koyomi redispatch");
+    return selecting.call(surroundings, Reselection.Rest, "redispatch");
   }
 }

@@ -23,6 +23,6 @@ final class RefreshVerb implements Callable<Integer> {
 
   @Override
   public Integer call() throws Exception {
-    return selecting.call(surroundings, Reselection.Refresh, "koyomi refresh");
+    return selecting.call(surroundings, Reselection.Refresh, "refresh");
   }
 }

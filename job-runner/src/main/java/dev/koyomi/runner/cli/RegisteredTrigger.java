@@ -9,14 +9,12 @@ import dev.koyomi.runner.queue.Batches;
 import dev.koyomi.runner.trigger.Rehearsed;
 import dev.koyomi.runner.trigger.TriggerRun;
 import java.sql.SQLException;
-import java.time.Duration;
 import java.util.List;
 import java.util.Optional;
 
 /** The trigger of a batch as the database knows it, ready to select. */
 final class RegisteredTrigger implements AutoCloseable {
   private static final int CONNECTIONS = 4;
-  private static final Duration PATIENCE = Duration.ofSeconds(10);
 
   private final DatabaseOption.Opened opened;
   private final Database database;
@@ -42,13 +40,13 @@ final class RegisteredTrigger implements AutoCloseable {
     try {
       Planned.Valid batch = registered(opened, name, purpose);
       Plan plan = batch.plan();
-      Optional<Database> selectedFrom = source.open(surroundings, plan, purpose);
+      Optional<Database> selectedFrom = source.open(surroundings, plan, "koyomi " + purpose);
       Database database =
           Database.pooled(
               opened.address(),
-              purpose,
+              "koyomi " + purpose,
               CONNECTIONS,
-              PATIENCE,
+              surroundings.patience(),
               ManifestFile.trigger(plan).timeout());
       TriggerRun trigger =
           new TriggerRun(
@@ -57,7 +55,8 @@ final class RegisteredTrigger implements AutoCloseable {
               plan,
               batch.definition().revision(),
               surroundings.pod(),
-              TriggerRun.Pause.real());
+              TriggerRun.Pause.real(),
+              _ -> Optional.empty());
       return new RegisteredTrigger(opened, database, plan, trigger);
     } catch (SQLException | RuntimeException e) {
       opened.close();
@@ -67,7 +66,7 @@ final class RegisteredTrigger implements AutoCloseable {
 
   private static Planned.Valid registered(DatabaseOption.Opened opened, String name, String purpose)
       throws SQLException {
-    try (Database database = QueueSchema.open(opened.address(), purpose)) {
+    try (Database database = opened.queue(purpose)) {
       Batches.Batch batch = BatchArgument.find(database.jdbi(), name);
       return ManifestFile.registered(batch.name(), batch.definition());
     }

@@ -62,7 +62,7 @@ final class RunVerb implements Callable<Integer> {
           ExitCode.WRONG, "--again needs --date: it says whose run selects once more.");
     }
     try (RegisteredTrigger batch =
-        RegisteredTrigger.open(surroundings, option, source, name, "koyomi run")) {
+        RegisteredTrigger.open(surroundings, option, source, name, "run")) {
       Fired fired =
           date == null
               ? new Fired.Request("run/" + UUID.randomUUID(), surroundings.clock().instant())

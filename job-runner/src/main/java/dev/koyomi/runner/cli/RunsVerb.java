@@ -61,7 +61,7 @@ final class RunsVerb implements Callable<Integer> {
   @Override
   public Integer call() throws SQLException {
     try (var opened = option.open(surroundings, LocalPostgres.Options.shared());
-        Database database = QueueSchema.open(opened.address(), "koyomi runs")) {
+        Database database = opened.queue("runs")) {
       Optional<String> batch =
           Optional.ofNullable(name).map(each -> BatchArgument.resolve(database.jdbi(), each));
       List<RunRow> runs = new History(database.jdbi()).runs(batch, limit);

@@ -1,6 +1,7 @@
 package dev.koyomi.runner.cli;
 
 import java.nio.file.Path;
+import java.time.Duration;
 import java.time.InstantSource;
 import java.time.ZoneId;
 import java.util.Map;
@@ -12,6 +13,8 @@ import java.util.Map;
  * @param zone in which times are shown
  * @param clock what the person's clock says; never decides about jobs
  * @param keyboard what is typed or piped into the command
+ * @param patience how long a command that works for a while waits for a connection, new tries
+ *     included
  */
 record Surroundings(
     Screen screen,
@@ -19,7 +22,8 @@ record Surroundings(
     Path folder,
     ZoneId zone,
     InstantSource clock,
-    Keyboard keyboard) {
+    Keyboard keyboard,
+    Duration patience) {
   Surroundings {
     environment = Map.copyOf(environment);
   }

@@ -2,6 +2,7 @@ package dev.koyomi.runner.cli;
 
 import dev.koyomi.crds.plan.Plan;
 import dev.koyomi.runner.db.Database;
+import dev.koyomi.runner.db.Limits;
 import dev.koyomi.runner.settings.DatabaseAddress;
 import dev.koyomi.runner.settings.DatabaseSettings;
 import java.util.Optional;
@@ -36,7 +37,8 @@ final class TriggerDatabaseOption {
     return switch (DatabaseSettings.of(
         PURPOSE, Optional.ofNullable(url), surroundings.environment())) {
       case DatabaseSettings.Given(DatabaseAddress address) ->
-          Optional.of(Database.direct(address, purpose));
+          Optional.of(
+              Database.direct(address, purpose, Limits.of(ManifestFile.trigger(plan).timeout())));
       case DatabaseSettings.Unusable(var problems) ->
           throw new CommandProblem(url == null ? ExitCode.TRY_AGAIN : ExitCode.WRONG, problems);
       case DatabaseSettings.NotGiven() ->

@@ -2,11 +2,13 @@ package dev.koyomi.runner.cli;
 
 import dev.koyomi.crds.plan.Planned;
 import dev.koyomi.runner.db.Database;
+import dev.koyomi.runner.db.Installation;
 import dev.koyomi.runner.dev.LocalPostgres;
 import dev.koyomi.runner.queue.Batches;
 import dev.koyomi.runner.trigger.Fired;
 import dev.koyomi.runner.trigger.TriggerRun;
 import java.nio.file.Path;
+import java.sql.Connection;
 import java.sql.SQLException;
 import java.time.Duration;
 import java.time.LocalDate;
@@ -27,7 +29,6 @@ import picocli.CommandLine.Option;
     })
 final class TriggerVerb implements Callable<Integer> {
   private static final int CONNECTIONS = 4;
-  private static final Duration PATIENCE = Duration.ofSeconds(10);
 
   private final Surroundings surroundings;
 
@@ -63,12 +64,15 @@ final class TriggerVerb implements Callable<Integer> {
     Planned.Valid valid = ManifestFile.one(definition);
     Duration timeout = ManifestFile.trigger(valid.plan()).timeout();
     Fired fired = fired(valid);
-    Optional<Database> selectedFrom = source.open(surroundings, valid.plan(), "koyomi trigger");
+    String purpose = "koyomi trigger %s".formatted(valid.plan().batch());
+    Optional<Database> selectedFrom = source.open(surroundings, valid.plan(), purpose);
     try (var opened = option.open(surroundings, LocalPostgres.Options.shared());
         Database database =
-            Database.pooled(opened.address(), "koyomi trigger", CONNECTIONS, PATIENCE, timeout)) {
+            Database.pooled(
+                opened.address(), purpose, CONNECTIONS, surroundings.patience(), timeout)) {
       if (cronJob == null) {
         QueueSchema.require(database);
+        requireOwn(database);
         registerUnknown(new Batches(database.jdbi()), valid);
       }
       TriggerRun trigger =
@@ -78,7 +82,8 @@ final class TriggerVerb implements Callable<Integer> {
               valid.plan(),
               valid.definition().revision(),
               surroundings.pod(),
-              TriggerRun.Pause.real());
+              TriggerRun.Pause.real(),
+              Installation.of(surroundings.environment())::refusal);
       return FiredReport.print(surroundings.screen(), trigger.fire(fired), cronJob != null);
     }
   }
@@ -103,6 +108,18 @@ final class TriggerVerb implements Callable<Integer> {
             .environment()
             .getOrDefault("KOYOMI_NAMESPACE", valid.plan().batch().namespace());
     return Fired.byJob(namespace, cronJob, job, surroundings.clock().instant());
+  }
+
+  /** Before it is made known to a queue that is another installation's. */
+  private void requireOwn(Database database) throws SQLException {
+    try (Connection connection = database.dataSource().getConnection()) {
+      Installation.of(surroundings.environment())
+          .refusal(connection)
+          .ifPresent(
+              sentence -> {
+                throw new CommandProblem(ExitCode.TRY_AGAIN, sentence);
+              });
+    }
   }
 
   /** Where an operator has registered the batch, its word stays. */

@@ -31,7 +31,7 @@ final class WhyVerb implements Callable<Integer> {
   public Integer call() throws SQLException {
     Screen screen = surroundings.screen();
     try (var opened = option.open(surroundings, LocalPostgres.Options.shared());
-        Database database = QueueSchema.open(opened.address(), "koyomi why")) {
+        Database database = opened.queue("why")) {
       Batches.Batch batch = BatchArgument.find(database.jdbi(), name);
       Plan plan = ManifestFile.registered(batch.name(), batch.definition()).plan();
       History history = new History(database.jdbi());

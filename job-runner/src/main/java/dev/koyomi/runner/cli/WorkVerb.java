@@ -2,12 +2,12 @@ package dev.koyomi.runner.cli;
 
 import dev.koyomi.crds.plan.Plan;
 import dev.koyomi.runner.db.Database;
+import dev.koyomi.runner.db.Installation;
 import dev.koyomi.runner.dev.LocalPostgres;
 import dev.koyomi.runner.worker.EndRule;
 import dev.koyomi.runner.worker.WorkerProcess;
 import java.io.IOException;
 import java.nio.file.Path;
-import java.time.Duration;
 import java.util.Optional;
 import java.util.concurrent.Callable;
 import java.util.concurrent.atomic.AtomicReference;
@@ -30,8 +30,6 @@ final class WorkVerb implements Callable<Integer> {
 
   /** Beside the slots: heartbeat, and the look at what is left. */
   private static final int MORE_CONNECTIONS = 2;
-
-  private static final Duration PATIENCE = Duration.ofSeconds(10);
 
   private final Surroundings surroundings;
 
@@ -77,9 +75,9 @@ final class WorkVerb implements Callable<Integer> {
         Database database =
             Database.pooled(
                 opened.address(),
-                "koyomi work",
+                "koyomi work %s".formatted(plan.batch()),
                 plan.workers().concurrency() + MORE_CONNECTIONS,
-                PATIENCE,
+                surroundings.patience(),
                 plan.unit().timeout());
         Stop stop = Stop.install()) {
       opened.local().ifPresent(stop::closeAtStop);
@@ -91,7 +89,9 @@ final class WorkVerb implements Callable<Integer> {
   private int work(Plan plan, Database database, Stop stop) throws Exception {
     AtomicReference<Optional<WorkerProcess>> started = new AtomicReference<>(Optional.empty());
     try (Probes _ = surroundings.inPod() ? probes(started) : null) {
-      QueueEntrance entrance = new QueueEntrance(database, plan.batch(), stop);
+      QueueEntrance entrance =
+          new QueueEntrance(
+              database, plan.batch(), Installation.of(surroundings.environment()), stop);
       int batchId = endRule() == EndRule.Stopped ? entrance.await() : entrance.now();
       Optional<OpenRuns> before =
           endRule() == EndRule.Drained

@@ -8,6 +8,7 @@ import java.sql.SQLException;
 import java.time.Duration;
 import javax.sql.DataSource;
 import org.jdbi.v3.core.Jdbi;
+import org.jspecify.annotations.Nullable;
 import org.postgresql.ds.PGSimpleDataSource;
 
 /** Connections to one database. */
@@ -15,16 +16,33 @@ public final class Database implements AutoCloseable {
   private static final Duration CONNECT_TIMEOUT = Duration.ofSeconds(10);
   private static final Duration SILENCE = Duration.ofMinutes(1);
 
-  private final PGSimpleDataSource server;
+  private final Server server;
   private final DataSource connections;
   private final Runnable closing;
   private final Jdbi jdbi;
 
-  private Database(PGSimpleDataSource server, DataSource connections, Runnable closing) {
+  private Database(Server server, DataSource connections, Runnable closing) {
     this.server = server;
     this.connections = connections;
     this.closing = closing;
     this.jdbi = Jdbi.create(connections);
+  }
+
+  /** Opens sessions with their limits. */
+  private static final class Server extends PGSimpleDataSource {
+    private static final long serialVersionUID = 1;
+
+    private final transient Limits limits;
+
+    private Server(Limits limits) {
+      this.limits = limits;
+    }
+
+    @Override
+    public Connection getConnection(@Nullable String user, @Nullable String password)
+        throws SQLException {
+      return settled(super.getConnection(user, password), limits);
+    }
   }
 
   /**
@@ -33,7 +51,12 @@ public final class Database implements AutoCloseable {
    * @param purpose what the server shows as the session's application, such as {@code koyomi runs}
    */
   public static Database direct(DatabaseAddress address, String purpose) {
-    PGSimpleDataSource source = source(address, purpose);
+    return direct(address, purpose, Limits.VERB);
+  }
+
+  /** The same with limits of its own. */
+  public static Database direct(DatabaseAddress address, String purpose, Limits limits) {
+    Server source = source(address, purpose, limits, "any");
     return new Database(source, source, () -> {});
   }
 
@@ -43,7 +66,7 @@ public final class Database implements AutoCloseable {
    * @param size most connections at a time
    * @param patience how long a caller waits for a connection, new tries included, until it gets an
    *     exception
-   * @param longestStatement a server that is silent for a minute longer than this is taken for gone
+   * @param longestStatement what the longest statement may take
    */
   public static Database pooled(
       DatabaseAddress address,
@@ -51,8 +74,7 @@ public final class Database implements AutoCloseable {
       int size,
       Duration patience,
       Duration longestStatement) {
-    PGSimpleDataSource source = source(address, purpose);
-    source.setSocketTimeout((int) longestStatement.plus(SILENCE).toSeconds());
+    Server source = source(address, purpose, Limits.of(longestStatement), "primary");
     HikariConfig config = new HikariConfig();
     config.setPoolName(purpose);
     config.setDataSource(source);
@@ -65,12 +87,20 @@ public final class Database implements AutoCloseable {
     return new Database(source, pool, pool::close);
   }
 
-  private static PGSimpleDataSource source(DatabaseAddress address, String purpose) {
-    PGSimpleDataSource source = new PGSimpleDataSource();
+  /**
+   * @param servers which of several servers will do: who works must find the primary after a
+   *     failover, who only looks may look at a replica
+   */
+  private static Server source(
+      DatabaseAddress address, String purpose, Limits limits, String servers) {
+    Server source = new Server(limits);
     // Below: defaults that the URL may override, so they come first.
     source.setTcpKeepAlive(true);
+    source.setTargetServerType(servers);
     source.setConnectTimeout((int) CONNECT_TIMEOUT.toSeconds());
     source.setApplicationName(purpose);
+    // A server that says nothing long after its own limit is taken for gone.
+    source.setSocketTimeout((int) limits.statement().plus(SILENCE).toSeconds());
     source.setUrl(address.jdbcUrl());
     if (!address.username().isEmpty()) {
       source.setUser(address.username());
@@ -82,10 +112,20 @@ public final class Database implements AutoCloseable {
   }
 
   /** A connection beside the pool, for as long as its owner wants. */
-  public Connection own(String purpose) throws SQLException {
-    Connection connection = server.getConnection();
+  public Connection own(String purpose, Limits limits) throws SQLException {
+    Connection connection = settled(server.getConnection(), limits);
     try {
       connection.setClientInfo("ApplicationName", purpose);
+      return connection;
+    } catch (SQLException e) {
+      connection.close();
+      throw e;
+    }
+  }
+
+  private static Connection settled(Connection connection, Limits limits) throws SQLException {
+    try {
+      limits.settle(connection);
       return connection;
     } catch (SQLException e) {
       connection.close();

@@ -11,6 +11,9 @@ public sealed interface Fault {
   /** A name in the queue's schema, or the schema itself, as the server's sentences quote it. */
   Pattern QUEUE = Pattern.compile("relation \"koyomi\\.|schema \"koyomi\"");
 
+  /** How the driver says that it met replicas alone. */
+  String NO_PRIMARY = "targetServerType: primary";
+
   String sentence();
 
   /** The same will work once somebody has mended the database or the way to it. */
@@ -41,7 +44,12 @@ public sealed interface Fault {
     String state = error.getSQLState() == null ? "08000" : error.getSQLState();
     String words = Words.of(error);
     return switch (state.substring(0, 2)) {
-      case "08" -> new TryAgain("The database cannot be reached: " + words);
+      case "08" ->
+          new TryAgain(
+              words.contains(NO_PRIMARY)
+                  ? "The database is read-only, perhaps a replica: no server of its address takes"
+                      + " writes. Name the primary."
+                  : "The database cannot be reached: " + words);
       case "28" ->
           new TryAgain(
               "The database refuses the user: %s Check user name and password.".formatted(words));

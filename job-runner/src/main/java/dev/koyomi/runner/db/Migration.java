@@ -77,13 +77,28 @@ public final class Migration {
 
   private Outcome alone(Connection connection, int version) throws SQLException {
     try (Statement statement = connection.createStatement()) {
+      // For as long as another process migrates; what changes the schema has a shorter limit.
+      statement.execute("set lock_timeout = 0");
       statement.execute("select pg_advisory_lock(%d)".formatted(LOCK));
       try {
+        if (version == 0) {
+          makeSchema(statement);
+        }
         return migrate(connection, version);
       } finally {
         statement.execute("select pg_advisory_unlock(%d)".formatted(LOCK));
       }
     }
+  }
+
+  /** Flyway would try for ten seconds where the right is missing. */
+  private static void makeSchema(Statement statement) throws SQLException {
+    try (ResultSet row = statement.executeQuery("select to_regnamespace('koyomi') is not null")) {
+      if (row.next() && row.getBoolean(1)) {
+        return;
+      }
+    }
+    statement.execute("create schema koyomi");
   }
 
   private Outcome migrate(Connection connection, int version) throws SQLException {
@@ -112,6 +127,7 @@ public final class Migration {
     return Flyway.configure()
         .dataSource(database.dataSource())
         .defaultSchema("koyomi")
+        .createSchemas(false)
         .table("schema_history")
         .locations("classpath:db/migration")
         // One transaction: a version is there as a whole or not at all.

@@ -46,6 +46,13 @@ public final class TriggerRun {
   private final String revision;
   private final String pod;
   private final Pause pause;
+  private final Admission admission;
+
+  /** Whether this process may fire on the queue that it found. */
+  public interface Admission {
+    /** Why not, as a sentence; empty: it may. */
+    Optional<String> refusal(Connection connection) throws SQLException;
+  }
 
   /**
    * How the trigger waits between two looks at a run that another process selects, or two tries to
@@ -67,13 +74,14 @@ public final class TriggerRun {
    * @param plan with a trigger
    */
   public TriggerRun(Database database, Plan plan, String revision, String pod, Pause pause) {
-    this(database, Optional.empty(), plan, revision, pod, pause);
+    this(database, Optional.empty(), plan, revision, pod, pause, _ -> Optional.empty());
   }
 
   /**
    * @param database of the queue
    * @param source what the trigger's query runs in; empty: the queue's database
    * @param plan with a trigger
+   * @param admission asked before anything is written
    */
   public TriggerRun(
       Database database,
@@ -81,7 +89,8 @@ public final class TriggerRun {
       Plan plan,
       String revision,
       String pod,
-      Pause pause) {
+      Pause pause,
+      Admission admission) {
     this.database = database;
     this.source = source;
     this.plan = plan;
@@ -89,6 +98,7 @@ public final class TriggerRun {
     this.revision = revision;
     this.pod = pod;
     this.pause = pause;
+    this.admission = admission;
   }
 
   /** Does all that the firing asks for; an unreachable database is tried a few times. */
@@ -212,6 +222,10 @@ public final class TriggerRun {
       SchemaState schema = SchemaState.read(connection);
       if (!(schema instanceof SchemaState.Current)) {
         return Optional.of(new TriggerResult.TryAgain(schema.sentence()));
+      }
+      Optional<String> refusal = admission.refusal(connection);
+      if (refusal.isPresent()) {
+        return refusal.map(TriggerResult.TryAgain::new);
       }
     }
     return new Batches(database.jdbi()).find(plan.batch().toString()).isPresent()

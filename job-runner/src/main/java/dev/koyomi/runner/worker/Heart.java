@@ -1,6 +1,7 @@
 package dev.koyomi.runner.worker;
 
 import dev.koyomi.runner.db.Database;
+import dev.koyomi.runner.db.Limits;
 import dev.koyomi.runner.queue.Upkeep;
 import java.sql.Connection;
 import java.sql.SQLException;
@@ -36,6 +37,7 @@ final class Heart implements AutoCloseable {
   private @Nullable Connection connection;
   private volatile boolean closed;
   private long beatAt;
+  private long shownId;
 
   Heart(
       Database database,
@@ -65,15 +67,27 @@ final class Heart implements AutoCloseable {
   }
 
   private Connection connect() throws SQLException {
-    Connection opened = database.own("koyomi heartbeat");
+    Connection opened = database.own("koyomi worker heart", Limits.HEARTBEAT);
+    shownId = 0;
     try (Statement statement = opened.createStatement()) {
       statement.execute("listen koyomi_" + batchId);
     }
     return opened;
   }
 
+  /** Tells the server which worker this is; its number is another one after it was lost. */
+  private void introduce(Connection on) throws SQLException {
+    long id = membership.id();
+    if (id != shownId) {
+      on.setClientInfo("ApplicationName", "koyomi worker %d heart".formatted(id));
+      shownId = id;
+    }
+  }
+
   private void beat(Connection on) throws SQLException {
+    introduce(on);
     membership.beat(on, lookout.idle());
+    introduce(on);
     Upkeep.sweep(on);
     beatAt = nanoTime.getAsLong();
   }

@@ -11,6 +11,7 @@ import java.io.PrintWriter;
 import java.io.Writer;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.time.Instant;
 import java.time.ZoneId;
 import java.util.ArrayList;
@@ -302,7 +303,8 @@ class ArgumentFuzzTest {
               public String line() {
                 return "";
               }
-            }));
+            },
+            Duration.ofMillis(250)));
   }
 
   private static void saysWhatIsWrong(Words words) {

@@ -96,6 +96,7 @@ class EnqueueVerbTest {
             List.of("--payload", "[1]"),
             List.of("--payload", ""),
             List.of("--payload", "@no-such-file.json"),
+            List.of("--payload", PAYLOAD.replace("{", "{\"note\": \"\\u0000\", ")),
             List.of("--payload", "{\"subscriptionId\": 1}"),
             List.of("--payload", PAYLOAD, "--run-at", "tomorrow"),
             List.of(
@@ -111,6 +112,21 @@ class EnqueueVerbTest {
       screen.append(typed.all());
     }
     Golden.assertScreen("enqueue-wrong", screen.toString());
+    assertThat(billing.count("select count(*) from koyomi.inbox")).isZero();
+  }
+
+  @Test
+  void refusesAPayloadThatIsTooLargeAndABatchThatNobodyKnows() {
+    Typed large =
+        enqueue("--payload", PAYLOAD.replace("{", "{\"x\": \"" + "x".repeat(262144) + "\", "));
+    assertThat(large.exitCode()).isEqualTo(ExitCode.WRONG);
+    assertThat(large.err())
+        .startsWith("koyomi: job 1, key \"42\": its payload has ")
+        .contains("more than spec.job.maxPayload = 262144 bytes", "enqueue a reference to the data")
+        .hasLineCount(1);
+    Typed unknown = Typed.on(database.address()).type("enqueue", "nobody", "--key", "1");
+    assertThat(unknown.exitCode()).isEqualTo(ExitCode.WRONG);
+    assertThat(unknown.err()).startsWith("koyomi: There is no batch nobody in this database");
     assertThat(billing.count("select count(*) from koyomi.inbox")).isZero();
   }
 

@@ -4,6 +4,7 @@ import dev.koyomi.runner.settings.DatabaseAddress;
 import java.io.PrintWriter;
 import java.io.StringWriter;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.time.Instant;
 import java.time.ZoneId;
 import java.util.HashMap;
@@ -20,6 +21,7 @@ record Typed(int exitCode, String out, String err) {
     private final Map<String, String> environment = new HashMap<>();
     private Path folder = Path.of("target", "no-such-folder");
     private Keyboard keyboard = new Keys(false, "");
+    private Duration patience = Duration.ofSeconds(10);
 
     Place database(DatabaseAddress address) {
       environment.put("KOYOMI_DATABASE_URI", address.jdbcUrl());
@@ -44,6 +46,12 @@ record Typed(int exitCode, String out, String err) {
       return this;
     }
 
+    /** Gives up at once where others wait for the database. */
+    Place impatient() {
+      patience = Duration.ofMillis(250);
+      return this;
+    }
+
     /** What another program writes into the command. */
     Place piped(String text) {
       keyboard = new Keys(false, text);
@@ -58,7 +66,13 @@ record Typed(int exitCode, String out, String err) {
       Koyomi koyomi =
           new Koyomi(
               new Surroundings(
-                  screen, environment, folder, ZoneId.of("Asia/Tokyo"), () -> NOW, keyboard));
+                  screen,
+                  environment,
+                  folder,
+                  ZoneId.of("Asia/Tokyo"),
+                  () -> NOW,
+                  keyboard,
+                  patience));
       int exitCode = koyomi.run(words);
       screen.out().flush();
       screen.err().flush();

@@ -744,6 +744,8 @@ final class EnqueueDbTest {
         "enqueue('billing/invoices', 'long', jsonb_build_object('x', repeat('x', 262136))) ¦ job 1,"
             + " key \"long\": its payload has 262145 bytes, more than spec.job.maxPayload = 262144"
             + " bytes: enqueue a reference to the data, or raise the limit",
+        "enqueue('billing/invoices', 'a', run_at => '2026-11-02T00:00Z', expires_at =>"
+            + " '2026-11-01T00:00Z') ¦ expires_at 2026-11-01",
       })
   void saysWhatIsWrong(String call, String sentence) {
     assertThatThrownBy(() -> billing.text("select koyomi." + call + "::text"))

@@ -944,7 +944,7 @@ final class LaneDbTest {
             SQLException.class, e -> assertThat(e.getSQLState()).isEqualTo("KY006"))
         .hasMessageStartingWith(
             "ERROR: spec.job.order: the order can only change while the batch is empty, and 1 of"
-                + " its jobs are unfinished; let them end or clear them, then apply again");
+                + " its jobs are unfinished; let them end, or clear them");
 
     billing.text("select koyomi.clear(%d, null)::text".formatted(billing.batchId()));
     assertThat(batches.register("billing/invoices", "test", 2, definition)).isTrue();

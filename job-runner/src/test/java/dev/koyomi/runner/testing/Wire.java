@@ -21,6 +21,7 @@ public final class Wire implements AutoCloseable {
   private final int databasePort;
   private final Set<Socket> open = ConcurrentHashMap.newKeySet();
   private volatile boolean cut;
+  private volatile boolean swallowing;
   private volatile Duration delay = Duration.ZERO;
   private final AtomicReference<Optional<String>> losing = new AtomicReference<>(Optional.empty());
 
@@ -42,6 +43,12 @@ public final class Wire implements AutoCloseable {
 
   public void mend() {
     cut = false;
+    swallowing = false;
+  }
+
+  /** From now on nothing gets through, and neither side hears of it. */
+  public void swallow() {
+    swallowing = true;
   }
 
   /** From now on every piece takes so long; zero: no longer than usual. */
@@ -98,7 +105,9 @@ public final class Wire implements AutoCloseable {
           return;
         }
         LockSupport.parkNanos(delay.toNanos());
-        to.getOutputStream().write(bytes);
+        if (!swallowing) {
+          to.getOutputStream().write(bytes);
+        }
         length = from.getInputStream().read(buffer);
       }
     } catch (IOException e) {

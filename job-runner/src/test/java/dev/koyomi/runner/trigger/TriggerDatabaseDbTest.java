@@ -50,7 +50,8 @@ class TriggerDatabaseDbTest {
         billing.plan(),
         billing.definition().revision(),
         "trigger",
-        _ -> Thread.onSpinWait());
+        _ -> Thread.onSpinWait(),
+        _ -> Optional.empty());
   }
 
   @Test

@@ -12,6 +12,7 @@ import java.util.function.Predicate;
 /** All databases that batches name, each with one loop that looks at it. */
 public final class Databases implements AutoCloseable {
   private final QueueClient.Connector connector;
+  private final Optional<String> installation;
   private final Duration interval;
   private final InstantSource clock;
   private final Consumer<BatchName> changed;
@@ -21,16 +22,19 @@ public final class Databases implements AutoCloseable {
   /**
    * Starts empty.
    *
+   * @param installation whose queues these must be; empty: nobody's
    * @param changed told when there is something new about a batch
    * @param exists whether the batch still exists; a database that none needs is let go
    */
   public Databases(
       QueueClient.Connector connector,
+      Optional<String> installation,
       Duration interval,
       InstantSource clock,
       Consumer<BatchName> changed,
       Predicate<BatchName> exists) {
     this.connector = connector;
+    this.installation = installation;
     this.interval = interval;
     this.clock = clock;
     this.changed = changed;
@@ -66,7 +70,8 @@ public final class Databases implements AutoCloseable {
   }
 
   private QueueLoop start(DatabaseAddress address) {
-    QueueWatch watch = new QueueWatch(address, connector.connect(address), clock, changed);
+    QueueWatch watch =
+        new QueueWatch(address, connector.connect(address), installation, clock, changed);
     QueueLoop loop = new QueueLoop(watch, interval, this::stillNeeded);
     loop.start();
     return loop;

@@ -23,6 +23,7 @@ import org.postgresql.ds.PGSimpleDataSource;
 public final class JdbcQueueClient implements QueueClient {
   private static final Duration CONNECT = Duration.ofSeconds(5);
   private static final Duration ANSWER = Duration.ofSeconds(15);
+  private static final Duration LOCK = Duration.ofSeconds(10);
 
   /** One for the poll, two for registrations. */
   private static final int CONNECTIONS = 3;
@@ -62,7 +63,7 @@ public final class JdbcQueueClient implements QueueClient {
     source.setDatabaseName(address.database());
     source.setUser(address.username());
     source.setPassword(address.password());
-    source.setApplicationName("koyomi-operator");
+    source.setApplicationName("koyomi operator");
     source.setConnectTimeout((int) CONNECT.toSeconds());
     source.setLoginTimeout((int) CONNECT.toSeconds());
     source.setSocketTimeout((int) ANSWER.toSeconds() * 2);
@@ -81,17 +82,38 @@ public final class JdbcQueueClient implements QueueClient {
   }
 
   @Override
-  public int schemaVersion() throws QueueProblem {
+  public Schema schema() throws QueueProblem {
     return query(
-        "select coalesce((to_jsonb(m) ->> 'version')::int, schema_version) from koyomi.meta m",
+        // The row as a whole: the first release has neither version nor installation.
+        """
+        select coalesce((to_jsonb(m) ->> 'version')::int, schema_version), schema_version,
+               to_jsonb(m) ->> 'installation'
+        from koyomi.meta m
+        """,
         statement -> {
           try (ResultSet row = statement.executeQuery()) {
-            return row.next() ? row.getInt(1) : 0;
+            return row.next()
+                ? new Schema(row.getInt(1), row.getInt(2), Optional.ofNullable(row.getString(3)))
+                : Schema.NONE;
           } catch (SQLException e) {
             if (NO_SCHEMA.contains(e.getSQLState())) {
-              return 0;
+              statement.getConnection().rollback();
+              return Schema.NONE;
             }
             throw e;
+          }
+        });
+  }
+
+  @Override
+  public String claim(String installation) throws QueueProblem {
+    return query(
+        "select koyomi.claim_installation(?)",
+        statement -> {
+          statement.setString(1, installation);
+          try (ResultSet row = statement.executeQuery()) {
+            row.next();
+            return row.getString(1);
           }
         });
   }
@@ -170,12 +192,41 @@ public final class JdbcQueueClient implements QueueClient {
   }
 
   private <T> T query(String sql, Work<T> work) throws QueueProblem {
-    try (Connection connection = pool.getConnection();
-        PreparedStatement statement = connection.prepareStatement(sql)) {
-      statement.setQueryTimeout((int) ANSWER.toSeconds());
-      return work.with(statement);
+    try (Connection connection = pool.getConnection()) {
+      connection.setAutoCommit(false);
+      limit(connection);
+      T answer;
+      try (PreparedStatement statement = connection.prepareStatement(sql)) {
+        statement.setQueryTimeout((int) ANSWER.toSeconds());
+        answer = work.with(statement);
+      }
+      // A transaction that did not get here is rolled back by the pool.
+      connection.commit();
+      return answer;
     } catch (SQLException e) {
       throw QueueProblem.of(address, e);
+    }
+  }
+
+  /**
+   * For this transaction alone: behind a transaction pooler the next one is somebody else's
+   * session. The server ends by itself what an operator that is gone has begun.
+   */
+  private static void limit(Connection connection) throws SQLException {
+    try (PreparedStatement settings =
+        connection.prepareStatement(
+            """
+            select set_config('statement_timeout', ?, true),
+                   set_config('lock_timeout', ?, true),
+                   set_config('idle_in_transaction_session_timeout', ?, true),
+                   case when current_setting('client_connection_check_interval', true) is not null
+                             and version() !~* 'visual c|mingw|darwin'
+                        then set_config('client_connection_check_interval', '5s', true) end
+            """)) {
+      settings.setString(1, Long.toString(ANSWER.toMillis()));
+      settings.setString(2, Long.toString(LOCK.toMillis()));
+      settings.setString(3, Long.toString(ANSWER.toMillis()));
+      settings.execute();
     }
   }
 

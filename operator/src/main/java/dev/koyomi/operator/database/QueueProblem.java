@@ -8,11 +8,34 @@ import org.postgresql.util.PSQLException;
 public final class QueueProblem extends Exception {
   private static final long serialVersionUID = 1;
 
+  /** SQLSTATE: the order of a batch can only change while the batch is empty. */
+  private static final String ORDER = "KY006";
+
   private final String reason;
+  private final boolean refusal;
 
   public QueueProblem(String reason, String message) {
+    this(reason, message, false);
+  }
+
+  private QueueProblem(String reason, String message, boolean refusal) {
     super(message);
     this.reason = reason;
+    this.refusal = refusal;
+  }
+
+  /** The queue does not take this manifest; it goes on with the one before. */
+  public static QueueProblem orderRefused(String sentence) {
+    return new QueueProblem(
+        "OrderChangeRefused",
+        "%s. Until then the batch runs as the manifest before said, and this one is tried again by itself."
+            .formatted(sentence),
+        true);
+  }
+
+  /** Whether the queue can be used, but not for this manifest. */
+  public boolean refusal() {
+    return refusal;
   }
 
   /** One word for programs. */
@@ -29,6 +52,9 @@ public final class QueueProblem extends Exception {
             : failure;
     String said = said(cause);
     String state = cause.getSQLState() == null ? "" : cause.getSQLState();
+    if (said.contains("targetServerType: primary")) {
+      return readOnly(address, "no server of its address takes writes");
+    }
     if (state.startsWith("28")) {
       return new QueueProblem(
           "CredentialsRefused",
@@ -36,6 +62,8 @@ public final class QueueProblem extends Exception {
               .formatted(address, said));
     }
     return switch (state) {
+      case ORDER -> orderRefused(said);
+      case "25006" -> readOnly(address, said);
       case "3D000" ->
           new QueueProblem(
               "DatabaseMissing",
@@ -54,6 +82,13 @@ public final class QueueProblem extends Exception {
                   "QueryFailed",
                   "The database %s refuses the operator's query: %s.".formatted(address, said));
     };
+  }
+
+  private static QueueProblem readOnly(DatabaseAddress address, String said) {
+    return new QueueProblem(
+        "DatabaseReadOnly",
+        "The database %s is read-only, perhaps a replica: %s. Name the primary in the Secret."
+            .formatted(address, said));
   }
 
   private static String said(SQLException cause) {

@@ -11,6 +11,9 @@ public sealed interface QueueState {
   /** Its schema was made by a newer release. */
   record Ahead(int version) implements QueueState {}
 
+  /** It belongs to another installation. */
+  record Foreign(String message) implements QueueState {}
+
   /** It could not be looked at. */
   record Unreachable(String reason, String message) implements QueueState {}
 }

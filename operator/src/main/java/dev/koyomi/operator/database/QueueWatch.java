@@ -20,6 +20,7 @@ final class QueueWatch implements BatchQueue {
 
   private final DatabaseAddress address;
   private final QueueClient client;
+  private final Optional<String> installation;
   private final InstantSource clock;
   private final Consumer<BatchName> changed;
   private final Set<BatchName> batches = ConcurrentHashMap.newKeySet();
@@ -30,10 +31,12 @@ final class QueueWatch implements BatchQueue {
   QueueWatch(
       DatabaseAddress address,
       QueueClient client,
+      Optional<String> installation,
       InstantSource clock,
       Consumer<BatchName> changed) {
     this.address = address;
     this.client = client;
+    this.installation = installation;
     this.clock = clock;
     this.changed = changed;
   }
@@ -64,7 +67,7 @@ final class QueueWatch implements BatchQueue {
   void runOnce() {
     QueueState now;
     try {
-      now = stateOf(client.schemaVersion());
+      now = stateOf(client.schema());
       if (now instanceof QueueState.Working) {
         client.sweep();
         take(client.look(Set.copyOf(batches)));
@@ -91,18 +94,35 @@ final class QueueWatch implements BatchQueue {
     }
   }
 
-  private static QueueState stateOf(int version) {
-    if (version == SchemaVersion.CURRENT) {
-      return new QueueState.Working();
+  private QueueState stateOf(QueueClient.Schema schema) throws QueueProblem {
+    Optional<String> owner = schema.installation();
+    if (owner.isPresent() && !owner.equals(installation)) {
+      return foreign(owner.get());
     }
-    return version < SchemaVersion.CURRENT
-        ? new QueueState.Behind(version)
-        : new QueueState.Ahead(version);
+    if (schema.version() < SchemaVersion.CURRENT) {
+      return new QueueState.Behind(schema.version());
+    }
+    if (schema.oldest() > SchemaVersion.CURRENT) {
+      return new QueueState.Ahead(schema.version());
+    }
+    if (owner.isEmpty() && installation.isPresent()) {
+      String winner = client.claim(installation.get());
+      return winner.equals(installation.get()) ? new QueueState.Working() : foreign(winner);
+    }
+    return new QueueState.Working();
+  }
+
+  private QueueState foreign(String owner) {
+    return new QueueState.Foreign(
+        "The queue in %s belongs to the installation %s, and this one is %s: name another database in spec.database.secretName, or, when nothing of the other one runs any more, move the queue with `koyomi migrate --adopt %s`."
+            .formatted(
+                address, owner, installation.orElse("without a name"), installation.orElse("ID")));
   }
 
   private void report(QueueState now) {
     switch (now) {
       case QueueState.Unreachable(String _, String message) -> log.warn("{}", message);
+      case QueueState.Foreign(String message) -> log.warn("{}", message);
       case QueueState.Working() -> log.info("The queue in {} answers", address);
       case QueueState.Behind(int version) ->
           log.info("The queue in {} has schema version {}, too old", address, version);

@@ -14,10 +14,15 @@ import java.util.Optional;
  * What all objects of a batch are made from.
  *
  * @param runnerImage image where the plan names none
+ * @param installation whose queue the runner must find
  * @param ownerUid uid of the BatchSchedule; empty when it is a file
  */
 public record Blueprint(
-    Plan plan, Definition definition, String runnerImage, Optional<String> ownerUid) {
+    Plan plan,
+    Definition definition,
+    String runnerImage,
+    Optional<String> installation,
+    Optional<String> ownerUid) {
 
   BatchName batch() {
     return plan.batch();

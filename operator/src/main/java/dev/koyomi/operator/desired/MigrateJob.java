@@ -26,8 +26,7 @@ public final class MigrateJob {
   /** The Job. */
   public static Job of(Blueprint blueprint) {
     var pod =
-        RunnerPod.ofRelease(
-            blueprint, List.of("migrate"), RunnerEnvironment.ofDatabase(blueprint.plan()));
+        RunnerPod.ofRelease(blueprint, List.of("migrate"), RunnerEnvironment.ofDatabase(blueprint));
     return new JobBuilder()
         .withMetadata(blueprint.metadata(name(blueprint), Component.MIGRATE))
         .withSpec(RunnerJob.of(pod, blueprint.labels(Component.MIGRATE), ATTEMPTS, KEEP))

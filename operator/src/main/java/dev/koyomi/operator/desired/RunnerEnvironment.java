@@ -20,9 +20,12 @@ final class RunnerEnvironment {
   private RunnerEnvironment() {}
 
   /** Of every pod: the runner says in a sentence which key of the Secret is missing. */
-  static List<EnvVar> ofDatabase(Plan plan) {
+  static List<EnvVar> ofDatabase(Blueprint blueprint) {
     List<EnvVar> environment =
-        new ArrayList<>(database("KOYOMI_DATABASE_", plan.database().secretName()));
+        new ArrayList<>(database("KOYOMI_DATABASE_", blueprint.plan().database().secretName()));
+    blueprint
+        .installation()
+        .ifPresent(id -> environment.add(new EnvVar("KOYOMI_INSTALLATION", id, null)));
     environment.add(fromField("KOYOMI_POD", "metadata.name"));
     environment.add(fromField("KOYOMI_NAMESPACE", "metadata.namespace"));
     return environment;
@@ -38,14 +41,15 @@ final class RunnerEnvironment {
         fromSecret(prefix + "PASSWORD", secret, "password"));
   }
 
-  static List<EnvVar> ofWorker(Plan plan) {
-    List<EnvVar> environment = ofDatabase(plan);
-    plan.env().forEach(variable -> environment.add(users(variable)));
+  static List<EnvVar> ofWorker(Blueprint blueprint) {
+    List<EnvVar> environment = ofDatabase(blueprint);
+    blueprint.plan().env().forEach(variable -> environment.add(users(variable)));
     return environment;
   }
 
-  static List<EnvVar> ofTrigger(Plan plan) {
-    List<EnvVar> environment = ofDatabase(plan);
+  static List<EnvVar> ofTrigger(Blueprint blueprint) {
+    Plan plan = blueprint.plan();
+    List<EnvVar> environment = ofDatabase(blueprint);
     Plan.Selection trigger = plan.trigger();
     if (trigger != null && trigger.databaseSecret() != null) {
       environment.addAll(database("KOYOMI_TRIGGER_DATABASE_", trigger.databaseSecret()));

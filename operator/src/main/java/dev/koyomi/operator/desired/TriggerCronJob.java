@@ -57,6 +57,6 @@ final class TriggerCronJob {
         blueprint,
         List.of(
             "trigger", "--definition", RunnerPod.DEFINITION_FILE, "--cron-job", entry.cronJob()),
-        RunnerEnvironment.ofTrigger(blueprint.plan()));
+        RunnerEnvironment.ofTrigger(blueprint));
   }
 }

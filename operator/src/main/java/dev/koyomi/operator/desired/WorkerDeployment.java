@@ -55,7 +55,7 @@ final class WorkerDeployment {
         RunnerPod.ofBatch(
             blueprint,
             List.of("work", "--definition", RunnerPod.DEFINITION_FILE),
-            RunnerEnvironment.ofWorker(blueprint.plan()));
+            RunnerEnvironment.ofWorker(blueprint));
     Duration stopping = blueprint.plan().workers().stopWithin().plus(GOODBYE);
     pod.setTerminationGracePeriodSeconds(Math.ceilDiv(stopping.toMillis(), 1000L));
     Container runner = pod.getContainers().getFirst();

@@ -60,6 +60,7 @@ public final class BatchOperator implements AutoCloseable {
     databases =
         new Databases(
             connector,
+            settings.installation(),
             settings.pollInterval(),
             clock,
             batch -> queues.propagateEvent(idOf(batch)),
@@ -75,6 +76,7 @@ public final class BatchOperator implements AutoCloseable {
     Course course =
         new Course(
             settings.runnerImage(),
+            settings.installation(),
             this::schedulesIn,
             new Secrets(client, settings.secretNames()),
             databases,

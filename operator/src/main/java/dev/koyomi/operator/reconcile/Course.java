@@ -33,6 +33,7 @@ final class Course {
   private static final int PROBLEMS_SHOWN = 20;
 
   private final String runnerImage;
+  private final Optional<String> installation;
   private final Neighbours neighbours;
   private final Secrets secrets;
   private final Databases databases;
@@ -41,12 +42,14 @@ final class Course {
 
   Course(
       String runnerImage,
+      Optional<String> installation,
       Neighbours neighbours,
       Secrets secrets,
       Databases databases,
       LiveObjects live,
       ObjectsStep objects) {
     this.runnerImage = runnerImage;
+    this.installation = installation;
     this.neighbours = neighbours;
     this.secrets = secrets;
     this.databases = databases;
@@ -63,6 +66,7 @@ final class Course {
                   valid.plan(),
                   valid.definition(),
                   runnerImage,
+                  installation,
                   Optional.of(schedule.getMetadata().getUid())),
               schedule,
               now);
@@ -152,6 +156,8 @@ final class Course {
     return switch (state) {
       case QueueState.Unreachable(String reason, String message) ->
           new Reachability.Unreachable(reason, message);
+      case QueueState.Foreign(String message) ->
+          new Reachability.Unreachable("OtherInstallation", message);
       case QueueState.Behind _ ->
           new Reachability.Unreachable("SchemaBehind", "The queue's schema is too old to be used.");
       case QueueState.Ahead _ ->

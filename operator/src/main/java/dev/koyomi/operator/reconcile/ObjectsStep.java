@@ -51,6 +51,7 @@ final class ObjectsStep {
         case QueueState.Working() -> applyRegistered(blueprint, desired, queue);
         case QueueState.Unreachable(String reason, String message) ->
             hold(blueprint, desired, reason, message);
+        case QueueState.Foreign(String message) -> new Stage.Stalled("OtherInstallation", message);
         case QueueState.Behind(int version) -> {
           applier.apply(desired.account());
           yield migrate(blueprint, version);
@@ -83,6 +84,9 @@ final class ObjectsStep {
       // Before any CronJob: the first thing that it fires may be older than the change.
       register(blueprint, queue);
     } catch (QueueProblem e) {
+      if (e.refusal()) {
+        return new Stage.Stalled(e.reason(), String.valueOf(e.getMessage()));
+      }
       return hold(blueprint, desired, e.reason(), String.valueOf(e.getMessage()));
     }
     applyAll(desired);

@@ -17,6 +17,7 @@ public final class Environment {
   public static final String RUNNER_IMAGE = "KOYOMI_RUNNER_IMAGE";
 
   private static final Pattern NAME = Pattern.compile("[a-z0-9]([-a-z0-9.]*[a-z0-9])?");
+  private static final Pattern INSTALLATION = Pattern.compile("[A-Za-z0-9][A-Za-z0-9._/:-]{0,199}");
   private static final Duration SHORTEST_POLL = Duration.ofSeconds(1);
 
   private final Map<String, String> variables;
@@ -42,6 +43,7 @@ public final class Environment {
         names("KOYOMI_WATCH_NAMESPACES", ""),
         names("KOYOMI_DATABASE_SECRET_NAMES", "koyomi-database"),
         pollInterval(),
+        installation(),
         election());
   }
 
@@ -55,6 +57,17 @@ public final class Environment {
               .formatted(text));
     }
     return interval.orElse(SHORTEST_POLL);
+  }
+
+  private Optional<String> installation() {
+    Optional<String> text = text("KOYOMI_INSTALLATION");
+    text.filter(id -> !INSTALLATION.matcher(id).matches())
+        .ifPresent(
+            id ->
+                problems.add(
+                    "KOYOMI_INSTALLATION is \"%s\": write up to 200 letters, digits and any of . _ / : -, such as production."
+                        .formatted(id)));
+    return text;
   }
 
   private Optional<Election> election() {

@@ -11,6 +11,7 @@ import java.util.Set;
  * @param namespaces where to look for batches; empty: everywhere
  * @param secretNames names of the Secrets that the operator may read
  * @param pollInterval time between two looks at a queue
+ * @param installation whose queues this operator tends; empty: it has no name of its own yet
  * @param election how one of several operators is chosen; empty: this one is alone
  */
 public record OperatorSettings(
@@ -18,10 +19,17 @@ public record OperatorSettings(
     Set<String> namespaces,
     Set<String> secretNames,
     Duration pollInterval,
+    Optional<String> installation,
     Optional<Election> election) {
   public OperatorSettings {
     namespaces = Set.copyOf(namespaces);
     secretNames = Set.copyOf(secretNames);
+  }
+
+  /** The same under the name of an installation. */
+  public OperatorSettings of(String newInstallation) {
+    return new OperatorSettings(
+        runnerImage, namespaces, secretNames, pollInterval, Optional.of(newInstallation), election);
   }
 
   /**

@@ -6,7 +6,8 @@ import java.util.List;
 public final class SettingsProblem extends Exception {
   private static final long serialVersionUID = 1;
 
-  SettingsProblem(List<String> problems) {
+  /** One sentence each. */
+  public SettingsProblem(List<String> problems) {
     super(String.join("\n", problems));
   }
 }

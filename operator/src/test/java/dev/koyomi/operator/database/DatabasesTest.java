@@ -10,6 +10,7 @@ import java.time.Duration;
 import java.time.InstantSource;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.BlockingQueue;
 import java.util.concurrent.ConcurrentHashMap;
@@ -27,7 +28,12 @@ final class DatabasesTest {
   private final Set<BatchName> existing = ConcurrentHashMap.newKeySet();
   private final Databases databases =
       new Databases(
-          queue, Duration.ofMillis(10), InstantSource.system(), changed::add, existing::contains);
+          queue,
+          Optional.of("mine"),
+          Duration.ofMillis(10),
+          InstantSource.system(),
+          changed::add,
+          existing::contains);
 
   @AfterEach
   void close() {

@@ -15,6 +15,7 @@ import java.time.Instant;
 import java.util.Base64;
 import java.util.Map;
 import java.util.Objects;
+import java.util.Optional;
 import java.util.Set;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.RegisterExtension;
@@ -32,7 +33,7 @@ final class JdbcQueueClientDbTest {
   @Test
   void readsTheVersionOfTheSchema() throws QueueProblem {
     try (QueueClient queue = connect(address("right"))) {
-      assertThat(queue.schemaVersion()).isEqualTo(SchemaVersion.CURRENT);
+      assertThat(queue.schema().version()).isEqualTo(SchemaVersion.CURRENT);
       queue.sweep();
     }
   }
@@ -44,7 +45,7 @@ final class JdbcQueueClientDbTest {
         new DatabaseAddress(
             right.servers(), "postgres", right.username(), right.password(), Map.of());
     try (QueueClient queue = connect(empty)) {
-      assertThat(queue.schemaVersion()).isZero();
+      assertThat(queue.schema()).isEqualTo(QueueClient.Schema.NONE);
     }
   }
 
@@ -98,9 +99,157 @@ final class JdbcQueueClientDbTest {
   }
 
   @Test
+  void saysWhoseTheQueueIs() throws Exception {
+    try (QueueClient queue = connect(address("right"))) {
+      assertThat(queue.schema().installation()).isEmpty();
+      assertThat(queue.claim("one")).isEqualTo("one");
+      assertThat(queue.claim("two")).isEqualTo("one");
+      assertThat(queue.schema())
+          .isEqualTo(
+              new QueueClient.Schema(
+                  SchemaVersion.CURRENT, queue.schema().oldest(), Optional.of("one")));
+    } finally {
+      database
+          .jdbi()
+          .useHandle(handle -> handle.execute("update koyomi.meta set installation = null"));
+    }
+  }
+
+  @Test
+  void saysThatTheOrderCannotChangeWhileTheBatchIsNotEmpty() throws Exception {
+    Billing billing = Billing.with(database, 20);
+    billing.fire();
+    String ordered =
+        Billing.definition(
+            Billing.manifest("job: {", "job: {order: {mode: FifoByKey, lanes: 8}, "));
+    Registration registration = new Registration(INVOICES, "test", 2, false, ordered);
+    try (QueueClient queue = connect(address("right"))) {
+      assertThatThrownBy(() -> queue.register(registration))
+          .isInstanceOfSatisfying(
+              QueueProblem.class,
+              problem -> {
+                assertThat(problem.refusal()).isTrue();
+                assertThat(problem.reason()).isEqualTo("OrderChangeRefused");
+                assertThat(problem)
+                    .hasMessage(
+                        "spec.job.order: the order can only change while the batch is empty, and 20"
+                            + " of its jobs are unfinished; let them end, or clear them. Until then"
+                            + " the batch runs as the manifest before said, and this one is tried"
+                            + " again by itself.");
+              });
+      assertThat(billing.text("select generation || mode from koyomi.batch"))
+          .isEqualTo("1Unordered");
+      billing.drain();
+      queue.register(registration);
+      assertThat(billing.text("select generation || mode from koyomi.batch"))
+          .isEqualTo("2FifoByKey");
+    }
+  }
+
+  /** Each poll of each operator would otherwise be a transaction that the server must keep. */
+  @Test
+  void aPollOfAnIdleQueueWritesNothing() throws Exception {
+    Billing billing = Billing.with(database, 20);
+    billing.execute("update subscription set fee = null where id = 1");
+    billing.fire();
+    billing.drain();
+    try (QueueClient queue = connect(address("right"))) {
+      queue.claim("one");
+      long before = billing.count(NEXT_TRANSACTION);
+      for (int poll = 0; poll < 20; poll++) {
+        queue.schema();
+        queue.sweep();
+        queue.look(Set.of(INVOICES));
+      }
+      // What the server does by itself, such as an autovacuum, takes one now and then.
+      assertThat(billing.count(NEXT_TRANSACTION) - before).isLessThan(20);
+    } finally {
+      database
+          .jdbi()
+          .useHandle(handle -> handle.execute("update koyomi.meta set installation = null"));
+    }
+  }
+
+  private static final String NEXT_TRANSACTION =
+      "select pg_snapshot_xmax(pg_current_snapshot())::text::bigint";
+
+  /** A view of the operator's tells what holds for its session. */
+  @Test
+  void itsTransactionsHaveLimits() throws Exception {
+    database.clear();
+    try (QueueClient queue = connect(address("right"))) {
+      database
+          .jdbi()
+          .useHandle(
+              handle ->
+                  handle.execute(
+                      """
+                      create table seen (what text);
+                      create function see() returns trigger language plpgsql as $$
+                      begin
+                        insert into seen select string_agg(current_setting(name), ' ' order by n)
+                          from unnest(array['application_name', 'statement_timeout', 'lock_timeout',
+                            'idle_in_transaction_session_timeout', 'client_connection_check_interval'])
+                            with ordinality as s(name, n);
+                        return null;
+                      end $$;
+                      create trigger see after insert on koyomi.batch for each row execute function see()
+                      """));
+      queue.register(new Registration(INVOICES, "uid", 1, false, DEFINITION));
+      String seen =
+          database
+              .jdbi()
+              .withHandle(
+                  handle -> handle.createQuery("select what from seen").mapTo(String.class).one());
+      assertThat(seen).isEqualTo("koyomi operator 15s 10s 15s 5s");
+    } finally {
+      database
+          .jdbi()
+          .useHandle(
+              handle ->
+                  handle.execute(
+                      "drop trigger if exists see on koyomi.batch; drop function see; drop table"
+                          + " seen"));
+    }
+  }
+
+  @Test
+  void saysThatTheServerIsReadOnly() {
+    String name =
+        database.address().jdbcUrl().substring(database.address().jdbcUrl().lastIndexOf('/') + 1);
+    try (Database superuser = Database.direct(database.superuser(), "test")) {
+      superuser
+          .jdbi()
+          .useHandle(
+              handle ->
+                  handle.execute(
+                      "alter role %s in database %s set default_transaction_read_only = on"
+                          .formatted(database.address().username(), name)));
+      try (QueueClient queue = connect(address("right"))) {
+        assertThatThrownBy(
+                () -> queue.register(new Registration(INVOICES, "uid", 9, false, DEFINITION)))
+            .isInstanceOfSatisfying(
+                QueueProblem.class,
+                problem -> {
+                  assertThat(problem.reason()).isEqualTo("DatabaseReadOnly");
+                  assertThat(problem).hasMessageContaining("is read-only, perhaps a replica");
+                });
+      } finally {
+        superuser
+            .jdbi()
+            .useHandle(
+                handle ->
+                    handle.execute(
+                        "alter role %s in database %s reset default_transaction_read_only"
+                            .formatted(database.address().username(), name)));
+      }
+    }
+  }
+
+  @Test
   void saysThatThePasswordIsRefusedWithoutSayingIt() {
     try (QueueClient queue = connect(address("s3cret"))) {
-      assertThatThrownBy(queue::schemaVersion)
+      assertThatThrownBy(queue::schema)
           .isInstanceOfSatisfying(
               QueueProblem.class,
               problem -> {
@@ -123,7 +272,7 @@ final class JdbcQueueClientDbTest {
             "s3cret",
             Map.of());
     try (QueueClient queue = connect(nobody)) {
-      assertThatThrownBy(queue::schemaVersion)
+      assertThatThrownBy(queue::schema)
           .isInstanceOfSatisfying(
               QueueProblem.class,
               problem -> {
@@ -146,7 +295,7 @@ final class JdbcQueueClientDbTest {
     DatabaseAddress poor =
         new DatabaseAddress(right.servers(), right.database(), "poor", "poor", right.parameters());
     try (QueueClient queue = connect(poor)) {
-      assertThatThrownBy(queue::schemaVersion)
+      assertThatThrownBy(queue::schema)
           .isInstanceOfSatisfying(
               QueueProblem.class,
               problem -> assertThat(problem.reason()).isEqualTo("RightsMissing"));

@@ -194,6 +194,7 @@ final class ObjectsOnApiServerTest {
             planned.plan(),
             planned.definition(),
             room().settings().runnerImage(),
+            room().settings().installation(),
             Optional.empty());
     for (HasMetadata object : DesiredObjects.of(blueprint).inOrder()) {
       GenericKubernetesResource found =

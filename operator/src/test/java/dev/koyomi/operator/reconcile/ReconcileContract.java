@@ -11,6 +11,7 @@ import dev.koyomi.operator.testing.Cluster;
 import dev.koyomi.operator.testing.Manifests;
 import dev.koyomi.operator.testing.Room;
 import io.fabric8.kubernetes.api.model.ConfigMap;
+import io.fabric8.kubernetes.api.model.EnvVar;
 import io.fabric8.kubernetes.api.model.ServiceAccount;
 import io.fabric8.kubernetes.api.model.apps.Deployment;
 import io.fabric8.kubernetes.api.model.batch.v1.CronJob;
@@ -281,6 +282,100 @@ interface ReconcileContract {
     assertThat(stalled.path("message").asText())
         .contains("version " + (SchemaVersion.CURRENT + 1), "only " + SchemaVersion.CURRENT);
     assertThat(room().object(CronJob.class, "invoices-nightly").get()).isNull();
+  }
+
+  @Test
+  default void takesAQueueThatIsNobodysAndTellsItsPods() {
+    room().start();
+    room().create(Manifests.invoices());
+    room().awaitStatus("invoices", Applied::yes);
+    assertThat(room().queue().owner()).isEqualTo("this-installation");
+    assertThat(
+            room()
+                .object(Deployment.class, "invoices-worker")
+                .get()
+                .getSpec()
+                .getTemplate()
+                .getSpec()
+                .getContainers()
+                .getFirst()
+                .getEnv())
+        .contains(new EnvVar("KOYOMI_INSTALLATION", "this-installation", null));
+  }
+
+  @Test
+  default void leavesAQueueAloneThatIsAnotherInstallations() {
+    room().queue().belongTo("their-installation");
+    room().start();
+    room().create(Manifests.invoices());
+    JsonNode stalled = room().awaitReason("invoices", "Stalled", "OtherInstallation");
+    assertThat(stalled.path("status").asText()).isEqualTo("True");
+    assertThat(stalled.path("message").asText())
+        .contains("db:5432/app belongs to the installation their-installation")
+        .endsWith("`koyomi migrate --adopt this-installation`.");
+    assertThat(
+            Room.condition(room().batches("invoices").get().getStatus(), "QueueReachable")
+                .path("reason")
+                .asText())
+        .isEqualTo("OtherInstallation");
+    assertThat(room().queue().registrations()).isEmpty();
+    assertThat(room().object(CronJob.class, "invoices-nightly").get()).isNull();
+    room().queue().belongTo("this-installation");
+    room().awaitStatus("invoices", Applied::yes);
+    // Moved away again: what is there stays; its pods find out for themselves.
+    room().queue().belongTo("their-installation");
+    room().awaitReason("invoices", "Stalled", "OtherInstallation");
+    assertThat(room().object(CronJob.class, "invoices-nightly").get()).isNotNull();
+  }
+
+  /** A schema is older and another's: it is not this operator's to change. */
+  @Test
+  default void migratesNoQueueOfAnotherInstallation() {
+    room().queue().schemaIs(SchemaVersion.CURRENT - 1);
+    room().queue().belongTo("their-installation");
+    room().start();
+    room().create(Manifests.invoices());
+    room().awaitReason("invoices", "Stalled", "OtherInstallation");
+    assertThat(room().object(Job.class, "invoices-migrate-" + SchemaVersion.CURRENT).get())
+        .isNull();
+  }
+
+  @Test
+  default void keepsTheObjectsWhileTheQueueRefusesAnotherOrder() {
+    room().start();
+    room().create(Manifests.invoices());
+    room().awaitStatus("invoices", Applied::yes);
+    List<ConfigMap> before = definitions();
+    String refusal = "spec.job.order: the order can only change while the batch is empty";
+    room().queue().refuseRegistration(refusal);
+    room()
+        .edit(
+            "invoices",
+            spec -> {
+              ((ObjectNode) spec.path("schedules").get(0)).put("cron", "30 2 * * *");
+              spec.withObject("/job/order").put("mode", "Fifo");
+              ((ObjectNode) spec.path("trigger"))
+                  .put("sql", spec.path("trigger").path("sql").asText() + " ORDER BY 1");
+            });
+    JsonNode stalled = room().awaitReason("invoices", "Stalled", "OrderChangeRefused");
+    assertThat(stalled.path("status").asText()).isEqualTo("True");
+    assertThat(stalled.path("message").asText())
+        .isEqualTo(
+            refusal
+                + ". Until then the batch runs as the manifest before said, and this one is tried"
+                + " again by itself.");
+    JsonNode status = room().batches("invoices").get().getStatus();
+    assertThat(Room.condition(status, "Ready").path("status").asText()).isEqualTo("False");
+    assertThat(Room.condition(status, "QueueReachable").path("status").asText()).isEqualTo("True");
+    assertThat(definitions()).isEqualTo(before);
+    assertThat(room().object(CronJob.class, "invoices-nightly").get().getSpec().getSchedule())
+        .isEqualTo("0 1 * * *");
+    // The batch has run dry; nobody touches the manifest.
+    room().queue().refuseRegistration(null);
+    room().queue().runIs(room().name("invoices"), 1, "Succeeded", 10);
+    room().awaitStatus("invoices", Applied::yes);
+    assertThat(room().object(CronJob.class, "invoices-nightly").get().getSpec().getSchedule())
+        .isEqualTo("30 2 * * *");
   }
 
   @Test

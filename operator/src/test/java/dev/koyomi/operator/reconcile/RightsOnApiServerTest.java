@@ -47,6 +47,7 @@ final class RightsOnApiServerTest {
               // More than the role has: as when somebody changed the one and not the other.
               Set.of("koyomi-database", "payroll"),
               asInstalled.pollInterval(),
+              asInstalled.installation(),
               asInstalled.election()));
       room.queue().schemaIs(0);
       room.create(Manifests.invoices());

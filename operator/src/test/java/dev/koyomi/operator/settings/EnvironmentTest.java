@@ -20,6 +20,7 @@ final class EnvironmentTest {
                 Set.of(),
                 Set.of("koyomi-database"),
                 Duration.ofSeconds(5),
+                Optional.empty(),
                 Optional.empty()));
   }
 
@@ -32,6 +33,7 @@ final class EnvironmentTest {
                 "KOYOMI_WATCH_NAMESPACES", "billing, payroll",
                 "KOYOMI_DATABASE_SECRET_NAMES", "a,b.c",
                 "KOYOMI_POLL_INTERVAL", "1m30s",
+                "KOYOMI_INSTALLATION", "production",
                 "KOYOMI_LEASE_NAME", "koyomi",
                 "KOYOMI_OPERATOR_NAMESPACE", "koyomi-system",
                 "KOYOMI_POD", "koyomi-1"));
@@ -42,6 +44,7 @@ final class EnvironmentTest {
                 Set.of("billing", "payroll"),
                 Set.of("a", "b.c"),
                 Duration.ofSeconds(90),
+                Optional.of("production"),
                 Optional.of(new Election("koyomi-system", "koyomi", "koyomi-1"))));
   }
 
@@ -53,6 +56,7 @@ final class EnvironmentTest {
                     Map.of(
                         "KOYOMI_WATCH_NAMESPACES", "Billing",
                         "KOYOMI_POLL_INTERVAL", "5",
+                        "KOYOMI_INSTALLATION", "the one",
                         "KOYOMI_LEASE_NAME", "koyomi")))
         .isInstanceOf(SettingsProblem.class)
         .hasMessage(
@@ -60,6 +64,7 @@ final class EnvironmentTest {
             KOYOMI_RUNNER_IMAGE is not set: it is the image of triggers and workers.
             KOYOMI_WATCH_NAMESPACES contains "Billing": write names of Kubernetes objects with commas between them.
             KOYOMI_POLL_INTERVAL is "5": write a duration of at least 1s, such as 5s.
+            KOYOMI_INSTALLATION is "the one": write up to 200 letters, digits and any of . _ / : -, such as production.
             KOYOMI_OPERATOR_NAMESPACE is not set: it is the namespace of the Lease.
             KOYOMI_POD is not set: it is what this operator is called in the Lease.\
             """

@@ -26,6 +26,8 @@ public final class FakeQueue implements QueueClient, QueueClient.Connector {
   private final List<DatabaseAddress> connected = new CopyOnWriteArrayList<>();
   private volatile int version = SchemaVersion.CURRENT;
   private volatile @Nullable String away;
+  private volatile @Nullable String owner;
+  private volatile @Nullable String refusing;
   private volatile Consumer<Registration> onRegister = registration -> {};
   private volatile boolean failNext;
   private volatile Runnable onClose = () -> {};
@@ -96,19 +98,45 @@ public final class FakeQueue implements QueueClient, QueueClient.Connector {
   }
 
   @Override
-  public int schemaVersion() throws QueueProblem {
+  public Schema schema() throws QueueProblem {
     answer();
     if (failNext) {
       failNext = false;
       throw new IllegalStateException("nobody thought of this");
     }
-    return version;
+    return new Schema(version, version, Optional.ofNullable(owner));
+  }
+
+  @Override
+  public String claim(String installation) throws QueueProblem {
+    answer();
+    String before = owner;
+    owner = before == null ? installation : before;
+    return owner;
+  }
+
+  /** Whose the queue is; null: nobody's. */
+  public void belongTo(@Nullable String installation) {
+    owner = installation;
+  }
+
+  public @Nullable String owner() {
+    return owner;
+  }
+
+  /** A change of the batch's order is refused with this sentence, while it is one. */
+  public void refuseRegistration(@Nullable String sentence) {
+    refusing = sentence;
   }
 
   @Override
   public void register(Registration registration) throws QueueProblem {
     answer();
     onRegister.accept(registration);
+    String sentence = refusing;
+    if (sentence != null) {
+      throw QueueProblem.orderRefused(sentence);
+    }
     registrations.add(registration);
     batches.putIfAbsent(
         registration.batch(), new Observed(Optional.empty(), new Queue(0L, 0L, 0L, 0L)));

@@ -88,6 +88,7 @@ public final class Room implements AutoCloseable {
         Set.of(namespace),
         Set.of("koyomi-database", "other-database"),
         Duration.ofMillis(50),
+        Optional.of("this-installation"),
         Optional.empty());
   }
 
