@@ -154,6 +154,7 @@ public final class KoyomiBatch implements AutoCloseable {
                 compiled,
                 Duration.ofSeconds(5),
                 Duration.ofSeconds(10),
+                Duration.ofSeconds(10),
                 slots),
             System::nanoTime);
     worker.start();

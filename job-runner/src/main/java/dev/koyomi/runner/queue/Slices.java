@@ -280,6 +280,26 @@ public final class Slices {
     }
   }
 
+  /** Whether the last attempt of the job at the cursor failed for the same reason. */
+  public boolean failedBefore(Connection connection, LeasedSlice slice, String errorClass)
+      throws SQLException {
+    try (PreparedStatement statement =
+        connection.prepareStatement(
+            """
+            select exists (select from koyomi.slice s
+              join koyomi.failure f on f.chunk_id = s.chunk_id and f.attempt = s.attempt - 1
+                                   and f.ordinal = coalesce(s.ordinals[s.position + 1], s.position)
+              where s.id = ? and f.error_class = ?)
+            """)) {
+      statement.setLong(1, slice.id());
+      statement.setString(2, errorClass);
+      try (ResultSet row = statement.executeQuery()) {
+        row.next();
+        return row.getBoolean(1);
+      }
+    }
+  }
+
   /**
    * Hands the jobs that were not worked back to the queue.
    *

@@ -28,7 +28,9 @@ public sealed interface Ending {
 
   /**
    * Rolled back: something that the Unit uses cannot be reached, though the queue's database can.
-   * Not an attempt.
+   * Not an attempt, but where others are worked meanwhile.
+   *
+   * @param failure what it is then
    */
-  record Unreachable(SQLException cause) implements Ending {}
+  record Unreachable(SQLException cause, Failed failure) implements Ending {}
 }

@@ -21,10 +21,10 @@ final class SqlFailure {
   private static final Set<String> COLLISIONS = Set.of("40001", "40P01", "55P03");
 
   /**
-   * protocol_violation, configuration_limit_exceeded: of the classes of what cannot be reached, but
-   * waiting helps nobody.
+   * protocol_violation, out_of_memory, configuration_limit_exceeded: of the classes of what cannot
+   * be reached, but it is the statement that asks for too much.
    */
-  private static final Set<String> OWN_FAULTS = Set.of("08P01", "53400");
+  private static final Set<String> OWN_FAULTS = Set.of("08P01", "53200", "53400");
 
   /** SQLSTATE of a Unit that took longer than it may, found by the runner. */
   static final String TOO_SLOW = "KY013";
@@ -51,7 +51,8 @@ final class SqlFailure {
   static Ending ending(SQLException e, Duration timeout, long nanosTaken) {
     String state = state(e);
     if (!OWN_FAULTS.contains(state) && (state.startsWith("08") || state.startsWith("53"))) {
-      return new Ending.Unreachable(e);
+      return new Ending.Unreachable(
+          e, new Ending.Failed(new JobFailure(state, words(e), JobFailure.Kind.Dead), true));
     }
     if (state.equals(TOO_SLOW)) {
       return tooSlow(timeout);

@@ -33,6 +33,12 @@ final class LowWaterMark {
     mark = slice;
   }
 
+  /** At this instant of the clock: the next search begins behind this slice. */
+  void passOver(LeasedSlice.Mark slice, long nanoTime) {
+    mark = new LeasedSlice.Mark(slice.priority(), slice.due(), slice.id() + 1);
+    since = nanoTime;
+  }
+
   /** A search found nothing: the next one begins at the start. */
   void foundNothing() {
     mark = null;

@@ -51,7 +51,8 @@ final class SliceWork {
       int permits,
       Lookout lookout,
       Progress progress,
-      Breaks breaks) {}
+      Breaks breaks,
+      Duration breaker) {}
 
   /** How it ended. */
   enum End {
@@ -174,7 +175,7 @@ final class SliceWork {
         shared.breaks.ended(slice.id(), at, to);
         throw cause;
       }
-      case Ending.Unreachable(SQLException cause) -> unreachable(cause);
+      case Ending.Unreachable away -> unreachable(away, to);
       case Ending.Failed failed -> failed(failed);
     };
   }
@@ -254,17 +255,32 @@ final class SliceWork {
     }
   }
 
-  private Optional<End> unreachable(SQLException cause) throws InterruptedException {
+  private Optional<End> unreachable(Ending.Unreachable away, int to)
+      throws SQLException, InterruptedException {
     unreachable++;
-    if (unreachable >= UNREACHABLE_IN_A_ROW) {
-      LOG.atWarn()
-          .addKeyValue("cause", cause.getMessage())
-          .log(
-              "what the Unit needs cannot be reached; its jobs go back for now, no attempt is"
-                  + " counted");
-      return Optional.of(End.Breaker);
+    if (unreachable < UNREACHABLE_IN_A_ROW) {
+      shared.lookout.awaitClose(shared.breaker.dividedBy(100).multipliedBy(1L << unreachable));
+      return Optional.empty();
     }
-    shared.lookout.awaitClose(Duration.ofMillis(100L << unreachable));
-    return Optional.empty();
+    unreachable = 0;
+    boolean alone = to - at == 1;
+    boolean itself = shared.breaks.unreachable(slice.id(), at, to, shared.progress.jobs());
+    if (alone && !itself) {
+      // Seen once, a later attempt needs no others beside it.
+      itself = shared.slices.failedBefore(connection, slice, away.failure().failure().errorClass());
+    }
+    if (itself) {
+      return alone ? failed(away.failure()) : Optional.empty();
+    }
+    LOG.atWarn()
+        .addKeyValue("cause", away.cause().getMessage())
+        .log(
+            "what the Unit needs cannot be reached; its jobs go back for now, no attempt is"
+                + " counted");
+    // So that a job which is the reason itself does not hold up the others of its portion.
+    if (!slice.inLane() && end - at > 1 && !split(2)) {
+      return Optional.of(End.Lost);
+    }
+    return Optional.of(End.Breaker);
   }
 }

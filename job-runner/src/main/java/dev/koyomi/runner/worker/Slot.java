@@ -35,7 +35,6 @@ final class Slot implements Runnable {
   private static final Duration POLL = Duration.ofMillis(500);
 
   private static final Duration AFTER_SURPRISE = Duration.ofSeconds(1);
-  private static final Duration AFTER_BREAKER = Duration.ofSeconds(10);
   private static final Duration IDLE_GRACE = Duration.ofSeconds(10);
 
   /** Every so many leases take what waited longest, so that no class starves. */
@@ -259,7 +258,9 @@ final class Slot implements Runnable {
       if (end != SliceWork.End.Finished) {
         settle(connection);
         if (end == SliceWork.End.Breaker) {
-          shared.lookout.awaitClose(AFTER_BREAKER);
+          shared.lookout.awaitClose(shared.work.breaker());
+          // Others first: they show whether it is these jobs or what they need.
+          mark.passOver(slice.mark(), shared.nanoTime.getAsLong());
         }
         return lease(connection, units.needsValues());
       }

@@ -44,6 +44,7 @@ public final class WorkerProcess implements AutoCloseable {
    * @param compile whether Units may become procedures where the server allows it
    * @param beat between two heartbeats
    * @param grace between two steps against a Unit that hangs
+   * @param breaker wait before jobs are tried again whose Unit cannot reach what it needs
    * @param slots makes a thread for each slot
    */
   public record Settings(
@@ -52,10 +53,18 @@ public final class WorkerProcess implements AutoCloseable {
       boolean compile,
       Duration beat,
       Duration grace,
+      Duration breaker,
       ThreadFactory slots) {
     /** Slots are threads of the platform: bench/README.md has what virtual ones would be. */
     public Settings(String pod, EndRule endRule, boolean compile, Duration beat, Duration grace) {
-      this(pod, endRule, compile, beat, grace, Thread.ofPlatform().name("slot-", 1).factory());
+      this(
+          pod,
+          endRule,
+          compile,
+          beat,
+          grace,
+          Duration.ofSeconds(10),
+          Thread.ofPlatform().name("slot-", 1).factory());
     }
 
     public static Settings usual(String pod, EndRule endRule) {
@@ -100,7 +109,8 @@ public final class WorkerProcess implements AutoCloseable {
                 rate == null ? 0 : Math.clamp(rate.jobs() / 20, 1, 500),
                 lookout,
                 progress,
-                new Breaks()),
+                new Breaks(),
+                settings.breaker),
             lookout,
             new Outage(),
             settings.endRule,

@@ -89,7 +89,7 @@ final class RetentionDbTest {
             + open);
     billing.text(
         "select koyomi.enqueue('billing/invoices', 'k', '{\"subscriptionId\": 1, \"billingDate\":"
-            + " \"2026-11-01\"}', run_at => 'infinity')::text");
+            + " \"2026-11-01\"}', run_at => '2100-01-01')::text");
     long recent = run("recent", false);
 
     sweep();

@@ -456,6 +456,7 @@ final class UpkeepDbTest {
     fail(lease(worker()), 0, null);
     sweep();
     assertThat(small.run()).isEqualTo("Failed 1/0/0/1");
+    small.execute("update koyomi.dead set discarded_at = koyomi.now()");
     small
         .trigger()
         .fire(new dev.koyomi.runner.trigger.Fired.Request("billing/by-hand", Billing.SLOT));
