@@ -64,6 +64,28 @@ final class DevRun {
     };
   }
 
+  /** For a batch without a trigger; returns how many of the day's jobs need attention. */
+  long workEnqueued() throws Exception {
+    int batchId = local.enter();
+    Stopwatch watch = new Stopwatch();
+    long before = ofToday().map(RunRow::ended).orElse(0L);
+    local.drain(batchId);
+    Optional<RunRow> today = ofToday();
+    if (today.isEmpty()) {
+      screen.line(
+          "The batch has no trigger, and nothing was enqueued: `./koyomi enqueue %s --key KEY --payload '{…}'`, then this again."
+              .formatted(plan.batch().name()));
+      return 0;
+    }
+    return report(today.get(), before, watch);
+  }
+
+  private Optional<RunRow> ofToday() {
+    return history.runs(Optional.of(plan.batch().toString()), LOOKED_AT).stream()
+        .filter(RunRow::ofEnqueued)
+        .findFirst();
+  }
+
   /** A run that was left behind would have the new one skipped for good. */
   private void finishOthers(int batchId, Fired fired) throws Exception {
     for (RunRow run : history.runs(Optional.of(plan.batch().toString()), LOOKED_AT)) {
@@ -102,7 +124,10 @@ final class DevRun {
 
   private long work(int batchId, long id, long before, Stopwatch watch) throws Exception {
     local.drain(batchId);
-    RunRow run = run(id);
+    return report(run(id), before, watch);
+  }
+
+  private long report(RunRow run, long before, Stopwatch watch) {
     long dead =
         new RunReport(screen, history)
             .print(

@@ -37,7 +37,7 @@ import picocli.CommandLine.Parameters;
       "",
       "Applies schema.sql and data.sql that lie beside the manifest, fires, works, and shows how it"
           + " ended. Called again after whatever end, it goes on; an occurrence that is over is not"
-          + " run twice."
+          + " run twice. Of a batch without a trigger it works what was enqueued."
     },
     footer = {"", "Example: ./koyomi dev examples/billing --date 2026-11-01"})
 final class DevVerb implements Callable<Integer> {
@@ -81,9 +81,18 @@ final class DevVerb implements Callable<Integer> {
   public Integer call() throws Exception {
     BatchFolder folder = folder();
     Planned.Valid batch = ManifestFile.one(folder.manifest());
-    Duration selecting = ManifestFile.trigger(batch.plan()).timeout();
-    Fired fired = occurrence(batch.plan());
-    Optional<Database> selectedFrom = source.open(surroundings, batch.plan(), "koyomi dev");
+    Optional<Fired> fired =
+        batch.plan().trigger() == null && date == null
+            ? Optional.empty()
+            : Optional.of(occurrence(batch.plan()));
+    Duration longest =
+        fired.isEmpty()
+            ? batch.plan().unit().timeout()
+            : Collections.max(
+                List.of(
+                    ManifestFile.trigger(batch.plan()).timeout(), batch.plan().unit().timeout()));
+    Optional<Database> selectedFrom =
+        fired.isEmpty() ? Optional.empty() : source.open(surroundings, batch.plan(), "koyomi dev");
     LocalPostgres postgres =
         LocalPostgres.start(
             surroundings.folder(), new LocalPostgres.Options(fresh, true, Map.of()));
@@ -94,16 +103,16 @@ final class DevVerb implements Callable<Integer> {
                 "koyomi dev",
                 batch.plan().workers().concurrency() + LocalRun.MORE_CONNECTIONS,
                 PATIENCE,
-                Collections.max(List.of(selecting, batch.plan().unit().timeout())));
+                longest);
         Stop stop = Stop.install()) {
       stop.closeAtStop(postgres);
       stop.closeAtStop(database);
       try {
         prepare(postgres, database, folder, batch);
         LocalRun run = new LocalRun(surroundings, database, selectedFrom, batch, stop);
-        long dead =
-            new DevRun(screen, run, batch.plan(), new History(database.jdbi()), folder.fix())
-                .go(fired);
+        DevRun dev =
+            new DevRun(screen, run, batch.plan(), new History(database.jdbi()), folder.fix());
+        long dead = fired.isEmpty() ? dev.workEnqueued() : dev.go(fired.get());
         return strict && dead > 0 ? ExitCode.NEEDS_ATTENTION : ExitCode.DONE;
       } finally {
         stop.yieldTo();

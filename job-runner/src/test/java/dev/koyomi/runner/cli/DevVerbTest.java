@@ -4,12 +4,15 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.koyomi.runner.db.Database;
 import dev.koyomi.runner.dev.LocalPostgres;
+import java.io.IOException;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.MethodOrderer;
 import org.junit.jupiter.api.Order;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.TestMethodOrder;
+import org.junit.jupiter.api.io.TempDir;
 
 /** The way of a newcomer through the example, each step on what the one before left. */
 @TestMethodOrder(MethodOrderer.OrderAnnotation.class)
@@ -72,6 +75,27 @@ class DevVerbTest {
     Golden.assertScreen("dev-no-manifest", type("dev", "src").all());
     Golden.assertScreen("dev-sql-no-file", type("dev", "sql", "no-such.sql").all());
     Golden.assertScreen("dev-wrong-date", type("dev", BILLING, "--date", "tomorrow").all());
+  }
+
+  @Test
+  @Order(7)
+  void worksWhatWasEnqueuedForABatchWithoutATrigger(@TempDir Path folder) throws IOException {
+    String manifest =
+        Files.writeString(
+                folder.resolve("greetings.yaml"),
+                """
+                apiVersion: koyomi.dev/v1alpha1
+                kind: BatchSchedule
+                metadata: {name: greetings, namespace: billing}
+                spec:
+                  unit: {sql: "SELECT 1 / length(:name)"}
+                """)
+            .toString();
+    Golden.assertScreen("dev-nothing-enqueued", steady(type("dev", manifest)));
+    type("enqueue", "greetings", "--key", "1", "--payload", "{\"name\": \"Aoi\"}");
+    Golden.assertScreen(
+        "dev-enqueued",
+        steady(type("dev", manifest)).replaceAll("[0-9]{4}-[0-9]{2}-[0-9]{2}", "TODAY"));
   }
 
   private static Typed type(String... words) {

@@ -71,7 +71,9 @@ class ExitCodeTest {
     for (Typed typed :
         List.of(
             Typed.on(database.address()).type("trigger", "--definition", manifest),
-            Typed.anywhere().folder(folder.resolve("dev")).type("dev", manifest))) {
+            Typed.anywhere()
+                .folder(folder.resolve("dev"))
+                .type("dev", manifest, "--date", "2026-11-01"))) {
       assertThat(typed.exitCode()).isEqualTo(ExitCode.WRONG);
       assertThat(typed.err())
           .isEqualTo(
