@@ -6,6 +6,7 @@ import dev.koyomi.runner.settings.DatabaseAddress;
 import java.sql.Connection;
 import java.sql.SQLException;
 import java.time.Duration;
+import java.util.function.Consumer;
 import javax.sql.DataSource;
 import org.jdbi.v3.core.Jdbi;
 import org.jspecify.annotations.Nullable;
@@ -18,12 +19,15 @@ public final class Database implements AutoCloseable {
 
   private final Server server;
   private final DataSource connections;
+  private final Consumer<Connection> discarding;
   private final Runnable closing;
   private final Jdbi jdbi;
 
-  private Database(Server server, DataSource connections, Runnable closing) {
+  private Database(
+      Server server, DataSource connections, Consumer<Connection> discarding, Runnable closing) {
     this.server = server;
     this.connections = connections;
+    this.discarding = discarding;
     this.closing = closing;
     this.jdbi = Jdbi.create(connections);
   }
@@ -57,7 +61,7 @@ public final class Database implements AutoCloseable {
   /** The same with limits of its own. */
   public static Database direct(DatabaseAddress address, String purpose, Limits limits) {
     Server source = source(address, purpose, limits, "any");
-    return new Database(source, source, () -> {});
+    return new Database(source, source, _ -> {}, () -> {});
   }
 
   /**
@@ -84,7 +88,7 @@ public final class Database implements AutoCloseable {
     config.setInitializationFailTimeout(-1);
     config.setExceptionOverride(new StatementErrors());
     HikariDataSource pool = new HikariDataSource(config);
-    return new Database(source, pool, pool::close);
+    return new Database(source, pool, pool::evictConnection, pool::close);
   }
 
   /**
@@ -131,6 +135,11 @@ public final class Database implements AutoCloseable {
       connection.close();
       throw e;
     }
+  }
+
+  /** Has a connection of the pool closed with its next return: its session may be in any state. */
+  public void discard(Connection connection) {
+    discarding.accept(connection);
   }
 
   public DataSource dataSource() {

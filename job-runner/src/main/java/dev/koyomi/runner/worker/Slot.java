@@ -1,5 +1,6 @@
 package dev.koyomi.runner.worker;
 
+import dev.koyomi.runner.db.Database;
 import dev.koyomi.runner.queue.LeaseAnswer;
 import dev.koyomi.runner.queue.LeasedSlice;
 import dev.koyomi.runner.queue.Slices;
@@ -15,7 +16,6 @@ import java.util.Optional;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.LongSupplier;
 import java.util.random.RandomGenerator;
-import javax.sql.DataSource;
 import org.jspecify.annotations.Nullable;
 import org.postgresql.PGConnection;
 import org.slf4j.Logger;
@@ -42,7 +42,7 @@ final class Slot implements Runnable {
 
   /** What the slots of a process share. */
   record Shared(
-      DataSource database,
+      Database database,
       Slices slices,
       RandomGenerator random,
       int batchId,
@@ -110,13 +110,8 @@ final class Slot implements Runnable {
   public void run() {
     thread = Thread.currentThread();
     while (!shared.lookout.closed()) {
-      try (Connection connection = shared.database.getConnection()) {
-        connection.setAutoCommit(true);
-        settle(connection);
-        introduce(connection);
-        shared.outage.succeeded(shared.nanoTime.getAsLong());
-        working = connection;
-        workWhileConnected(connection, shared.units.on(connection));
+      try (Connection connection = shared.database.dataSource().getConnection()) {
+        work(connection);
         return;
       } catch (SQLException e) {
         pause(shared.outage.failed(e, movedAt.get()));
@@ -133,6 +128,24 @@ final class Slot implements Runnable {
         pause(AFTER_SURPRISE);
       } finally {
         working = null;
+      }
+    }
+  }
+
+  private void work(Connection connection) throws SQLException, InterruptedException {
+    boolean good = false;
+    try {
+      connection.setAutoCommit(true);
+      settle(connection);
+      introduce(connection);
+      shared.outage.succeeded(shared.nanoTime.getAsLong());
+      working = connection;
+      workWhileConnected(connection, shared.units.on(connection));
+      good = true;
+    } finally {
+      if (!good) {
+        // A Unit may have left its session in a state in which nothing can be done.
+        shared.database.discard(connection);
       }
     }
   }

@@ -94,7 +94,7 @@ public final class WorkerProcess implements AutoCloseable {
     Plan.Rate rate = plan.job().limits().rate();
     Slot.Shared shared =
         new Slot.Shared(
-            database.dataSource(),
+            database,
             slices,
             random,
             batchId,
