@@ -82,6 +82,12 @@ begin
 end $$;
 comment on function koyomi.permit is 'Allows some of the wanted jobs to begin until permitted_until, or none and says how long to wait. Any period of the rate sees at most the rate, by the database''s clock.';
 
+create function koyomi.refund(p_batch int, p_jobs int) returns void
+  language sql as $$
+  update koyomi.rate set spent[11] = spent[11] - p_jobs where batch_id = p_batch
+$$;
+comment on function koyomi.refund is 'Gives permits back in the transaction that got them, which holds the row.';
+
 create function koyomi.at_limit(p_batch int, p_max int) returns boolean
   language plpgsql as $$
 begin
@@ -129,7 +135,7 @@ create function koyomi.slice_size(p_batch int) returns int
 $$;
 comment on function koyomi.slice_size is 'Jobs for about five seconds of one slot, by what was seen last of this batch; at most 500.';
 
-create function koyomi.take_single(p_batch int, p_worker bigint, p_lease bigint, p_priority smallint) returns koyomi.slice
+create function koyomi.take_single(p_batch int, p_worker bigint, p_lease bigint, p_priority smallint, p_from timestamptz) returns koyomi.slice
   language plpgsql as $$
 declare
   v_run bigint := koyomi.open_day(p_batch);
@@ -140,7 +146,7 @@ declare
 begin
   with near as materialized (
     select i.id, i.due_at, cardinality(i.keys) as size, i.bytes from koyomi.inbox i
-      where i.batch_id = p_batch and i.priority = p_priority and i.due_at <= koyomi.now()
+      where i.batch_id = p_batch and i.priority = p_priority and i.due_at <= koyomi.now() and i.due_at >= p_from
       order by i.due_at, i.id limit v_most
       for update skip locked),
   summed as (
@@ -318,13 +324,26 @@ comment on function koyomi.next_in_lane is 'Goes on in the lane that is held und
 
 -- The lease ----------------------------------------------------------------------------------------------------
 
+create function koyomi.starving(p_batch int, p_worker bigint) returns boolean
+  language sql stable as $$
+  select exists (select from koyomi.slice s
+                 where s.batch_id = p_batch and s.suspect > 0 and s.lease is null and s.due_at <= koyomi.now() - interval '1 minute'
+                   and (s.lane is null
+                        or exists (select from koyomi.lane l where l.batch_id = p_batch and l.lane = s.lane and l.lease is null
+                                     and l.stopped_at is null and l.due_at <= koyomi.now() - interval '1 minute')))
+    and p_worker = (select min(w.id) from koyomi.worker w
+                    where w.batch_id = p_batch and w.stopped_at is null and w.lost_at is null and w.draining_at is null)
+$$;
+comment on function koyomi.starving is 'Whether jobs that others may have died of have waited for a minute, and this worker is the one, the oldest, that gives back the rest to work them alone.';
+
 create function koyomi.lease(
     p_worker bigint, p_lease bigint, p_oldest boolean, p_alone boolean,
     p_mark_class int, p_mark_due timestamptz, p_mark_id bigint,
-    p_needed text[], p_values boolean) returns koyomi.leased
+    p_needed text[], p_values boolean, p_permits int default 500) returns koyomi.leased
   language plpgsql as $$
 declare
   v_batch koyomi.batch;
+  v_from timestamptz;
   v_now timestamptz := koyomi.now();
   v_class smallint;
   v_best smallint;
@@ -345,12 +364,21 @@ begin
   if not found then
     return null;
   end if;
+  if koyomi.starving(v_batch.id, p_worker) then
+    if not p_alone then
+      v_leased.wait := interval '100 milliseconds';
+      return v_leased;
+    end if;
+    v_suspect := true;
+  end if;
   -- First looks that write nothing, so that an idle worker writes nothing.
   v_inbox := exists (select from koyomi.inbox i where i.batch_id = v_batch.id);
   for v_class in 0..2 loop
+    exit when v_suspect;
+    v_from := case when v_class = p_mark_class then p_mark_due else '-infinity' end;
     select s.due_at into v_due from koyomi.slice s
       where s.batch_id = v_batch.id and s.priority = v_class and s.lease is null and s.lane is null and s.suspect = 0 and s.due_at <= v_now
-        and (s.due_at, s.id) >= (case when v_class = p_mark_class then p_mark_due else '-infinity' end, p_mark_id)
+        and (s.due_at, s.id) >= (v_from, p_mark_id)
       order by s.due_at, s.id limit 1;
     if found and (v_best is null or v_due < v_best_due) then
       v_best := v_class;
@@ -359,7 +387,7 @@ begin
     end if;
     if v_inbox and v_batch.lanes = 0 then
       select i.due_at into v_due from koyomi.inbox i
-        where i.batch_id = v_batch.id and i.priority = v_class and i.due_at <= v_now order by i.due_at, i.id limit 1;
+        where i.batch_id = v_batch.id and i.priority = v_class and i.due_at <= v_now and i.due_at >= v_from order by i.due_at, i.id limit 1;
       if found and (v_best is null or v_due < v_best_due) then
         v_best := v_class;
         v_best_due := v_due;
@@ -401,13 +429,13 @@ begin
   end if;
   if v_batch.rate_jobs is not null then
     select p.permitted, p.permitted_until, p.wait into v_permitted, v_until, v_leased.wait
-      from koyomi.permit(v_batch.id, greatest(1, least(500, v_batch.rate_jobs / 20))) as p;
+      from koyomi.permit(v_batch.id, greatest(1, least(500, v_batch.rate_jobs / 20, p_permits))) as p;
     if v_permitted = 0 then
       return v_leased;
     end if;
   end if;
   if v_single then
-    v_slice := koyomi.take_single(v_batch.id, p_worker, p_lease, v_best);
+    v_slice := koyomi.take_single(v_batch.id, p_worker, p_lease, v_best, case when v_best = p_mark_class then p_mark_due else '-infinity' end);
   elsif v_best is not null then
     with choice as materialized (
       select s.id from koyomi.slice s
@@ -431,6 +459,10 @@ begin
       from choice where s.id = choice.id
       returning s.* into v_slice;
   end if;
+  if v_permitted > coalesce(v_slice.stop - v_slice.position, 0) then
+    perform koyomi.refund(v_batch.id, v_permitted - coalesce(v_slice.stop - v_slice.position, 0));
+    v_permitted := v_slice.stop - v_slice.position;
+  end if;
   if v_slice.id is null then
     return null;
   end if;
@@ -439,7 +471,7 @@ begin
   v_leased.permitted_until := v_until;
   return v_leased;
 end $$;
-comment on function koyomi.lease is 'Leases one slice to a worker: the best class first, or (p_oldest) what waited longest; of one class only from the mark on, a hint by which dead rows are left out. p_alone: the process holds nothing, and may take jobs that others died of.';
+comment on function koyomi.lease is 'Leases one slice to a worker: the best class first, or (p_oldest) what waited longest; of one class only from the mark on, a hint by which dead rows are left out. p_alone: the process holds nothing, and may take jobs that others died of. p_permits: most that the rate is asked for.';
 
 -- Changes of a lease by its owner ------------------------------------------------------------------------------
 
@@ -488,6 +520,7 @@ begin
     or exists (select from koyomi.inbox i
                where i.batch_id = v_batch.id and v_batch.lanes = 0 and i.due_at <= koyomi.now()
                  and (i.priority < v_slice.priority or i.priority = v_slice.priority and i.due_at < v_slice.due_at))
+    or v_slice.suspect = 0 and koyomi.starving(v_batch.id, v_slice.worker_id)
     or v_slice.lane is not null
        and exists (select from koyomi.lane l
                    where l.batch_id = v_batch.id and l.lease is null and l.stopped_at is null and l.due_at <= koyomi.now());

@@ -43,6 +43,7 @@ public final class Slices {
    * @param alone the process holds nothing, and takes jobs that another worker may have died of
    * @param from a hint by which dead rows are left out; null: from the start
    * @param values whether what the Unit needs is to be sent here
+   * @param permits most jobs that the rate is asked for
    */
   public record Ask(
       long worker,
@@ -50,10 +51,22 @@ public final class Slices {
       boolean oldest,
       boolean alone,
       LeasedSlice.@Nullable Mark from,
-      boolean values) {}
+      boolean values,
+      int permits) {
+    /** With as many jobs of the rate as a slot may have at a time. */
+    public Ask(
+        long worker,
+        long lease,
+        boolean oldest,
+        boolean alone,
+        LeasedSlice.@Nullable Mark from,
+        boolean values) {
+      this(worker, lease, oldest, alone, from, values, Integer.MAX_VALUE);
+    }
+  }
 
   private static final String LEASE =
-      "select " + LEASED + " from koyomi.lease(?, ?, ?, ?, ?, ?, ?, ?, ?) as l";
+      "select " + LEASED + " from koyomi.lease(?, ?, ?, ?, ?, ?, ?, ?, ?, ?) as l";
 
   /** Leases a slice of the batch that the worker joined for. */
   public LeaseAnswer lease(Connection connection, Ask ask) throws SQLException {
@@ -110,7 +123,8 @@ public final class Slices {
         place++, ask.from == null ? null : ask.from.due(), Types.TIMESTAMP_WITH_TIMEZONE);
     statement.setLong(place++, ask.from == null ? 0 : ask.from.id());
     statement.setArray(place++, statement.getConnection().createArrayOf("text", needed.toArray()));
-    statement.setBoolean(place, ask.values);
+    statement.setBoolean(place++, ask.values);
+    statement.setInt(place, ask.permits);
   }
 
   /** Goes on in the lane that is held under the lease; leaves the lane when it has no more. */

@@ -48,7 +48,7 @@ final class SliceWork {
       RetryPolicy retry,
       RandomGenerator random,
       int batchId,
-      int permits,
+      PermitSize permits,
       Lookout lookout,
       Progress progress,
       Breaks breaks,
@@ -157,8 +157,7 @@ final class SliceWork {
     at = stride.position();
     shared.progress.done(at - from);
     if (permit.isPresent()) {
-      // A permit that lapsed before its jobs began is not used up any further.
-      permitted = at == from ? 0 : permitted - (at - from);
+      spend(at - from, stride.ending());
     }
     if (!(stride.ending() instanceof Ending.Unreachable)) {
       unreachable = 0;
@@ -178,6 +177,28 @@ final class SliceWork {
       case Ending.Unreachable away -> unreachable(away, to);
       case Ending.Failed failed -> failed(failed);
     };
+  }
+
+  /** What began is spent, whatever became of it. */
+  private void spend(int worked, Ending ending) {
+    int began =
+        worked
+            + switch (ending) {
+              case Ending.Reached() -> 0;
+              case Ending.Failed failed -> failed.jobs();
+              default -> 1;
+            };
+    int granted = permit.orElseThrow().jobs();
+    if (began == 0) {
+      // The permit lapsed before these jobs began.
+      shared.permits.used(granted, granted - permitted);
+      permitted = 0;
+      return;
+    }
+    permitted = Math.max(0, permitted - began);
+    if (permitted == 0) {
+      shared.permits.used(granted, granted);
+    }
   }
 
   /** Jobs up to the next that needs to be treated in another way. */
@@ -202,7 +223,8 @@ final class SliceWork {
   private boolean newPermit() throws SQLException, InterruptedException {
     while (!stop.now()) {
       Permit next =
-          shared.slices.permit(connection, shared.batchId, Math.min(shared.permits, end - at));
+          shared.slices.permit(
+              connection, shared.batchId, Math.min(shared.permits.wanted(), end - at));
       if (next.jobs() > 0) {
         permit = Optional.of(next);
         permitted = next.jobs();

@@ -246,7 +246,15 @@ final class Slot implements Runnable {
     boolean oldest = leases % OLDEST_EVERY == OLDEST_EVERY - 1;
     boolean alone = shared.held.get() == 0;
     return hold(
-        asking.answer(new Slices.Ask(shared.membership.id(), lease, oldest, alone, from, values)));
+        asking.answer(
+            new Slices.Ask(
+                shared.membership.id(),
+                lease,
+                oldest,
+                alone,
+                from,
+                values,
+                shared.work.permits().wanted())));
   }
 
   private LeaseAnswer hold(LeaseAnswer answer) {

@@ -106,7 +106,7 @@ public final class WorkerProcess implements AutoCloseable {
                 plan.job().retry(),
                 random,
                 batchId,
-                rate == null ? 0 : Math.clamp(rate.jobs() / 20, 1, 500),
+                new PermitSize(rate == null ? 500 : Math.clamp(rate.jobs() / 20, 1, 500)),
                 lookout,
                 progress,
                 new Breaks(),

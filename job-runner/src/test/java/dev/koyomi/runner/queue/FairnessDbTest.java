@@ -15,6 +15,8 @@ import java.security.SecureRandom;
 import java.sql.Connection;
 import java.sql.SQLException;
 import java.time.Duration;
+import java.time.OffsetDateTime;
+import java.time.ZoneOffset;
 import java.util.Objects;
 import java.util.Optional;
 import org.jspecify.annotations.NullUnmarked;
@@ -69,6 +71,27 @@ final class FairnessDbTest {
     Slices.Ask ask = new Slices.Ask(worker, new SecureRandom().nextLong(), true, true, null, true);
     return ((LeaseAnswer.Leased) connected(connection -> billing.slices().lease(connection, ask)))
         .slice();
+  }
+
+  /** Of one class only the part from the mark on is looked at: dead rows lie before it. */
+  @Test
+  void theMarkHoldsForTheInboxToo() throws Exception {
+    billing = Billing.with(DATABASE, 1);
+    enqueue("first", "Normal");
+    clock.advance(Duration.ofMinutes(1));
+    enqueue("second", "Normal");
+    OffsetDateTime due = OffsetDateTime.ofInstant(clock.now(), ZoneOffset.UTC);
+    long worker = billing.join();
+    LeasedSlice.Mark mark = new LeasedSlice.Mark(1, due, 0);
+    Slices.Ask ask = new Slices.Ask(worker, 77, false, true, mark, true);
+
+    LeasedSlice second =
+        ((LeaseAnswer.Leased) connected(connection -> billing.slices().lease(connection, ask)))
+            .slice();
+
+    assertThat(key(second)).isEqualTo("second");
+    assertThat(second.stop()).isOne();
+    assertThat(key(lease())).isEqualTo("first");
   }
 
   private Optional<Integer> splitInFour(LeasedSlice slice) throws SQLException {

@@ -231,6 +231,49 @@ final class LimitDbTest {
   }
 
   @Test
+  void aLeaseKeepsNoPermitThatItHasNoJobFor() throws Exception {
+    DATABASE.stopClock();
+    billing =
+        Billing.with(
+            DATABASE,
+            3,
+            Billing.manifest(
+                "job: {", "job: {order: {mode: FifoByKey, lanes: 256}, limits: {rate: 100/s}, "));
+    billing.fire();
+
+    LeasedSlice slice = ((LeaseAnswer.Leased) ask(billing.join())).slice();
+
+    assertThat(slice.permit().orElseThrow().jobs()).isOne();
+    assertThat(billing.count("select sum(jobs) from koyomi.rate, unnest(spent) as jobs")).isOne();
+  }
+
+  /** Rolled back it has begun none the less. */
+  @Test
+  void aJobThatFailsHasUsedItsPermit() throws Exception {
+    DATABASE.stopClock();
+    billing =
+        Billing.with(
+            DATABASE,
+            400,
+            limited("{rate: 100/s}", "SELECT nextval('began') / (:subscriptionId::int % 3)")
+                .replace("maxAttempts: 2", "maxAttempts: 1"));
+    billing.execute("drop sequence if exists began");
+    billing.execute("create sequence began");
+    billing.fire();
+    try (WorkerProcess worker = billing.worker(EndRule.Stopped).start()) {
+      long deadline = System.nanoTime() + Duration.ofSeconds(20).toNanos();
+      while (billing.count("select coalesce(sum(jobs), 0) from koyomi.rate, unnest(spent) as jobs")
+          < 100) {
+        assertThat(System.nanoTime()).isLessThan(deadline);
+        Thread.onSpinWait();
+      }
+      assertThat(worker.moving()).isTrue();
+    }
+
+    assertThat(billing.count("select last_value from began")).isLessThanOrEqualTo(100);
+  }
+
+  @Test
   void aNewDefinitionPermitsNothingTwice() throws Exception {
     DATABASE.stopClock();
     String manifest = Billing.manifest("job: {", "job: {limits: {rate: 100/s}, ");

@@ -4,10 +4,12 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.koyomi.runner.testing.Billing;
 import dev.koyomi.runner.testing.Rival;
+import dev.koyomi.runner.testing.TestClock;
 import dev.koyomi.runner.testing.TestDatabase;
 import java.security.SecureRandom;
 import java.sql.Connection;
 import java.sql.SQLException;
+import java.time.Duration;
 import java.util.Objects;
 import java.util.Optional;
 import org.jspecify.annotations.NullUnmarked;
@@ -34,12 +36,14 @@ final class LostWorkerDbTest {
    * @param alone whether the process says that it holds nothing
    */
   private Optional<LeasedSlice> tryLease(long worker, boolean alone) throws SQLException {
-    Slices.Ask ask =
-        new Slices.Ask(worker, new SecureRandom().nextLong(), false, alone, null, true);
-    return connected(connection -> billing.slices().lease(connection, ask))
+    return connected(connection -> billing.slices().lease(connection, ask(worker, alone)))
             instanceof LeaseAnswer.Leased(LeasedSlice slice)
         ? Optional.of(slice)
         : Optional.empty();
+  }
+
+  private static Slices.Ask ask(long worker, boolean alone) {
+    return new Slices.Ask(worker, new SecureRandom().nextLong(), false, alone, null, true);
   }
 
   private LeasedSlice lease(long worker) throws SQLException {
@@ -147,6 +151,37 @@ final class LostWorkerDbTest {
 
   private void enqueue(String key) {
     billing.text("select koyomi.enqueue('billing/invoices', '%s')::text".formatted(key));
+  }
+
+  /** There is always something else to do. */
+  @Test
+  void theOldestWorkerMakesRoomForASuspectThatHasWaitedForAMinute() throws Exception {
+    TestClock clock = DATABASE.stopClock();
+    fire(1200);
+    long lost = billing.join();
+    lease(lost);
+    crash(lost);
+    long oldest = billing.join();
+    long other = billing.join();
+    LeasedSlice inHand = tryLease(oldest, true).orElseThrow();
+    assertThat(inHand.suspect()).isZero();
+    assertThat(better(inHand)).isFalse();
+
+    clock.advance(Duration.ofMinutes(1));
+
+    assertThat(better(inHand)).isTrue();
+    LeaseAnswer busy =
+        connected(connection -> billing.slices().lease(connection, ask(oldest, false)));
+    assertThat(busy).isEqualTo(new LeaseAnswer.Limited(Duration.ofMillis(100)));
+    assertThat(tryLease(other, false).orElseThrow().suspect()).isZero();
+    connected(connection -> billing.slices().giveBack(connection, inHand.lease()));
+    LeasedSlice suspect = tryLease(oldest, true).orElseThrow();
+    assertThat(suspect.suspect()).isPositive();
+    assertThat(better(suspect)).isFalse();
+  }
+
+  private boolean better(LeasedSlice slice) throws SQLException {
+    return connected(connection -> billing.slices().outlook(connection, slice)).better();
   }
 
   /** Two slots of one process ask at the same moment, one for a suspect. */
