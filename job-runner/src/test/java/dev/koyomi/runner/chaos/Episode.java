@@ -85,6 +85,11 @@ final class Episode implements AutoCloseable {
               new Random(random.nextLong()));
       hands.add(Thread.ofPlatform().start(() -> harm(mischief, end)));
     }
+    for (int program = 0; program < (workload.ordered() ? 1 : 2); program++) {
+      Enqueuer enqueuer =
+          new Enqueuer(database.jdbi(), workload.ordered(), new Random(random.nextLong()));
+      hands.add(Thread.ofPlatform().start(() -> enqueuer.run(end)));
+    }
     while (System.nanoTime() < end) {
       // Whatever a fault broke for us too is mended by the next look.
       attempt(this::keepBusy);
@@ -96,9 +101,10 @@ final class Episode implements AutoCloseable {
     peace();
     count(before);
     System.out.printf(
-        "chaos:   %d runs, %d jobs, %d effects, %d failures%n",
+        "chaos:   %d runs, %d jobs selected, %d enqueued, %d effects, %d failures%n",
         sql.number("select count(*) from koyomi.run"),
-        sql.number("select sum(size) from koyomi.chunk"),
+        sql.number("select sum(size) from koyomi.chunk where ids is null"),
+        sql.number("select sum(size) from koyomi.chunk where ids is not null"),
         sql.number("select count(*) from effect"),
         sql.number("select count(*) from koyomi.failure"));
     return new Invariants(database.jdbi()).broken(workload);
@@ -163,7 +169,9 @@ final class Episode implements AutoCloseable {
       crowd.fill(WORKERS);
       attempt(firings::takeUpSelections);
       attempt(() -> sql.run("select koyomi.resume_lanes(1, null)"));
-      if (firings.openRuns() == 0 && sql.number("select count(*) from koyomi.slice") == 0) {
+      if (firings.openRuns() == 0
+          && sql.number("select count(*) from koyomi.slice") == 0
+          && sql.number("select koyomi.drained(1)::int") == 1) {
         return;
       }
       pause();

@@ -9,7 +9,7 @@ final class Invariants {
   private static final String ENDS =
       """
       job as (
-        select r.logical_date as day, c.run_id, c.id as chunk, k.n - 1 as ordinal, k.key
+        select coalesce((c.jobs -> (k.n - 1)::int ->> 'day')::date, r.logical_date) as day, c.run_id, c.id as chunk, k.n - 1 as ordinal, k.key
           from koyomi.chunk c join koyomi.run r on r.id = c.run_id
           cross join lateral unnest(c.keys) with ordinality as k(key, n)),
       unworked as (
@@ -62,6 +62,18 @@ final class Invariants {
         "targets that one selection has twice",
         "select count(*) from (select from koyomi.chunk c cross join unnest(c.keys) as key where"
             + " c.ids is null group by c.run_id, c.selector_token, key having count(*) > 1) x");
+    count(
+        broken,
+        "enqueued jobs that are not there once",
+        "select count(*) from asked a left join (select job as id, count(*) as n from koyomi.chunk"
+            + " c cross join unnest(c.ids) as job group by job) c using (id) where c.n > 1 or"
+            + " a.certain and c.n is null");
+    count(
+        broken,
+        "jobs whose enqueueing was rolled back",
+        "select count(*) from koyomi.chunk c cross join unnest(c.ids) as job where not exists"
+            + " (select from asked a where a.id = job)");
+    count(broken, "keys that nobody holds any more", "select count(*) from koyomi.unique_job");
     count(
         broken,
         "keys whose effects are not their successes (3, 6)",

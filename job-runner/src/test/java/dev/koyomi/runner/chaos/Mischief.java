@@ -139,7 +139,7 @@ final class Mischief {
   }
 
   private boolean cancelRun() {
-    Optional<Long> run = leasedRun();
+    Optional<Long> run = leasedRun("true");
     return run.isPresent()
         && sql.number("select koyomi.cancel_run(%d, 'chaos')::int".formatted(run.get())) > 0;
   }
@@ -148,9 +148,10 @@ final class Mischief {
     return sql.number("select count(*) from koyomi.slice where lease is not null");
   }
 
-  private Optional<Long> leasedRun() {
+  private Optional<Long> leasedRun(String which) {
     return sql.text(
-            "select run_id from koyomi.slice where lease is not null order by random() limit 1")
+            "select r.id from koyomi.slice s join koyomi.run r on r.id = s.run_id where s.lease is"
+                + " not null and %s order by random() limit 1".formatted(which))
         .map(Long::valueOf);
   }
 
@@ -185,7 +186,7 @@ final class Mischief {
 
   /** Clears what waits of a run and selects its targets a second time. */
   private boolean selectAgain() throws Exception {
-    Optional<Long> run = leasedRun();
+    Optional<Long> run = leasedRun("open_until is null");
     if (run.isEmpty()) {
       return false;
     }

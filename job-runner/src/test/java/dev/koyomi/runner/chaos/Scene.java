@@ -39,7 +39,10 @@ final class Scene {
 
   private static final String SQL =
       """
-      drop table if exists effect, target, failpoint cascade;
+      drop table if exists effect, target, failpoint, asked cascade;
+      drop sequence if exists asking;
+      create table asked (id bigint primary key, certain boolean not null);
+      create sequence asking start 100000;
       create table target (n int primary key, poison boolean not null);
       create table failpoint (collision float not null, lost float not null, failed float not null, sleeping float not null, selecting float not null);
       create table effect (id bigint generated always as identity, n int not null, day date not null, lane int, before int);

@@ -4,7 +4,7 @@ import java.util.List;
 import java.util.Random;
 
 /** What a batch of an episode is like. */
-record Workload(Mode mode, String commit, int targets, boolean stopsLanes) {
+record Workload(Mode mode, String commit, int targets, boolean stopsLanes, String limits) {
   enum Mode {
     Unordered,
     Fifo,
@@ -20,7 +20,18 @@ record Workload(Mode mode, String commit, int targets, boolean stopsLanes) {
           case 1 -> "{mode: Chunk}";
           default -> "{mode: Each}";
         };
-    return new Workload(mode, commit, mode == Mode.Unordered ? 3000 : 600, random.nextInt(3) == 0);
+    String limits =
+        switch (random.nextInt(6)) {
+          case 0 -> "{concurrency: 5}";
+          case 1 -> "{rate: 600/s}";
+          default -> "{}";
+        };
+    return new Workload(
+        mode,
+        commit,
+        mode == Mode.Unordered ? 3000 : 600,
+        random.nextInt(3) == 0,
+        commit.contains("Chunk") ? "{}" : limits);
   }
 
   boolean ordered() {
@@ -51,6 +62,7 @@ record Workload(Mode mode, String commit, int targets, boolean stopsLanes) {
         timeout: 20s
       job:
         order: %s
+        limits: %s
         retry: {maxAttempts: 2, backoff: {initial: 20ms, max: 100ms}, onLost: 50}
       unit:
         sql: %s
@@ -58,12 +70,16 @@ record Workload(Mode mode, String commit, int targets, boolean stopsLanes) {
         timeout: 5s
       workers: {concurrency: 4, stopWithin: 20s}
     """
-        .formatted(order, unit, commit);
+        .formatted(order, limits, unit, commit);
   }
 
   @Override
   public String toString() {
-    return "%s %s%s"
-        .formatted(mode, commit, stopsLanes && mode == Mode.FifoByKey ? " StopLane" : "");
+    return "%s %s%s%s"
+        .formatted(
+            mode,
+            commit,
+            stopsLanes && mode == Mode.FifoByKey ? " StopLane" : "",
+            limits.equals("{}") ? "" : " " + limits);
   }
 }
