@@ -12,6 +12,7 @@ import java.time.Duration;
 import java.util.Iterator;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Optional;
 import java.util.TreeMap;
 import java.util.stream.Collectors;
@@ -63,7 +64,9 @@ final class RenderTest {
     found.keySet().removeIf(name -> name.startsWith("Job/" + manifest.name() + "-migrate-"));
     assertThat(found.keySet()).containsExactlyInAnyOrderElementsOf(wanted.keySet());
     wanted.forEach(
-        (name, object) -> assertContains(withoutInstallation(found.get(name)), object, name));
+        (name, object) ->
+            assertContains(
+                withoutInstallation(Objects.requireNonNull(found.get(name))), object, name));
   }
 
   @Test
