@@ -17,7 +17,6 @@ import dev.koyomi.runner.queue.Runs;
 import dev.koyomi.runner.queue.Selection;
 import dev.koyomi.runner.queue.Slices;
 import dev.koyomi.runner.queue.Workers;
-import dev.koyomi.runner.upkeep.Beat;
 import java.security.SecureRandom;
 import java.sql.Connection;
 import java.sql.SQLException;
