@@ -1,5 +1,15 @@
 -- The engine: chunks by column, order by lanes, priorities, limits, single jobs, jobs that a worker died of, pausing.
 -- Only additions: a worker of release 0.1.0 goes on beside newer ones (V2_1, join_as).
+--
+-- V1 shows the tables and functions of release 0.1.0. Of its functions and views these have another body by now:
+--   V2_1  register, join_as(text, text, int)
+--   V2_2  log_work, advance(bigint, bigint, int, int), fail_job
+--   V2_3  give_back
+--   V2_5  dispatch, fail_selection
+--   V2_6  redrive, cancel_run
+--   V2_7  cut_retries, close_run, sweep
+--   V2_8  the views runs and backlog
+-- As they were: now, hold_selection; and, which only release 0.1.0 calls, heartbeat(bigint), begin_unit and skip_job.
 
 -- All locks at once and at the beginning: who waits for this transaction waits once, and where a lock is not to be had at once the verb gives
 -- way and comes again. In the order in which workers take theirs, who are the most; the views before their tables, as readers do.

@@ -175,7 +175,8 @@ begin
   end if;
   perform koyomi.advance(p_slice, p_lease, p_position, p_count, null);
 end $$;
-comment on function koyomi.advance(bigint, bigint, int, int) is 'The fence for Units that are given a connection: begin_unit() must have marked this transaction.';
+comment on function koyomi.advance(bigint, bigint, int, int) is 'For release 0.1.0, and for Units that are given a connection, which this release has not: begin_unit() must have marked this transaction.';
+comment on function koyomi.begin_unit is 'For release 0.1.0, and for Units that are given a connection, which this release has not. Marks this transaction as the Unit''s: advance() with four arguments finds the mark gone when the Unit committed by itself.';
 
 create function koyomi.position_of(p_slice bigint, p_lease bigint) returns int
   language sql stable

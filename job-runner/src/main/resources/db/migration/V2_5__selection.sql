@@ -63,6 +63,8 @@ begin
   end if;
   delete from koyomi.chunk where run_id = p_run and selector_token = p_token;
   perform koyomi.finish(p_run);
+  -- A run that has nothing left is closed by that, with a message of its own or none.
+  update koyomi.run set message = p_message where id = p_run and message is null;
   return true;
 end $$;
 comment on function koyomi.fail_selection is 'Ends the selection; a run that had selected before goes on with what it has.';

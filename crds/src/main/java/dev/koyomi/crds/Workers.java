@@ -22,8 +22,8 @@ public record Workers(
     @JsonPropertyDescription("Number of worker pods.") @Default("1") @Min(1) @Max(1000)
         @Nullable Integer max,
     @JsonPropertyDescription(
-            "Units that one pod runs at a time; each needs one database connection. Jobs are"
-                + " handed out in portions of up to 500, so a run of fewer is worked by one.")
+            "Units that one pod runs at a time; each needs one database connection. A run of few"
+                + " jobs is shared out too, among those that are idle.")
         @Default("8")
         @Min(1)
         @Max(256)

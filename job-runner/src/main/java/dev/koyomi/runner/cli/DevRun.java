@@ -9,10 +9,14 @@ import dev.koyomi.runner.trigger.Fired;
 import dev.koyomi.runner.trigger.TriggerResult;
 import java.nio.file.Path;
 import java.time.Instant;
+import java.time.LocalDate;
 import java.time.format.DateTimeFormatter;
 import java.util.List;
 import java.util.Locale;
+import java.util.Map;
 import java.util.Optional;
+import java.util.stream.Collectors;
+import java.util.stream.Stream;
 
 /** One occurrence on a laptop, from its firing to its report. */
 final class DevRun {
@@ -64,26 +68,40 @@ final class DevRun {
     };
   }
 
-  /** For a batch without a trigger; returns how many of the day's jobs need attention. */
+  /**
+   * For a batch without a trigger: jobs of earlier days belong to the runs of their days. Returns
+   * how many jobs of the runs that it shows need attention.
+   */
   long workEnqueued() throws Exception {
     int batchId = local.enter();
     Stopwatch watch = new Stopwatch();
-    long before = ofToday().map(RunRow::ended).orElse(0L);
+    Map<Long, Long> before =
+        ofEnqueued().collect(Collectors.toUnmodifiableMap(RunRow::id, RunRow::ended));
     local.drain(batchId);
-    Optional<RunRow> today = ofToday();
-    if (today.isEmpty()) {
+    List<RunRow> shown =
+        ofEnqueued().filter(run -> run.ended() > before.getOrDefault(run.id(), 0L)).toList();
+    if (shown.isEmpty()) {
+      LocalDate today = LocalDate.now(plan.timeZone());
+      shown = ofEnqueued().filter(run -> run.logicalDate().equals(today)).limit(1).toList();
+    }
+    if (shown.isEmpty()) {
       screen.line(
           "The batch has no trigger, and nothing was enqueued: `./koyomi enqueue %s --key KEY --payload '{…}'`, then this again."
               .formatted(plan.batch().name()));
       return 0;
     }
-    return report(today.get(), before, watch);
+    long dead = 0;
+    for (RunRow run : shown.reversed()) {
+      dead += print(run, before.getOrDefault(run.id(), 0L), watch);
+    }
+    sayWhatIsStopped();
+    return dead;
   }
 
-  private Optional<RunRow> ofToday() {
+  /** Newest first. */
+  private Stream<RunRow> ofEnqueued() {
     return history.runs(Optional.of(plan.batch().toString()), LOOKED_AT).stream()
-        .filter(RunRow::ofEnqueued)
-        .findFirst();
+        .filter(RunRow::ofEnqueued);
   }
 
   /** A run that was left behind would have the new one skipped for good. */
@@ -128,12 +146,14 @@ final class DevRun {
   }
 
   private long report(RunRow run, long before, Stopwatch watch) {
-    long dead =
-        new RunReport(screen, history)
-            .print(
-                run, Optional.of(new RunReport.Done(run.ended() - before, watch.elapsed())), fix);
+    long dead = print(run, before, watch);
     sayWhatIsStopped();
     return dead;
+  }
+
+  private long print(RunRow run, long before, Stopwatch watch) {
+    return new RunReport(screen, history)
+        .print(run, Optional.of(new RunReport.Done(run.ended() - before, watch.elapsed())), fix);
   }
 
   private void sayWhatIsStopped() {

@@ -2,7 +2,7 @@ package dev.koyomi.runner.cli;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import dev.koyomi.crds.Durations;
-import dev.koyomi.crds.plan.Planned;
+import dev.koyomi.crds.sql.SqlText;
 import dev.koyomi.runner.db.Database;
 import dev.koyomi.runner.db.Words;
 import dev.koyomi.runner.dev.LocalPostgres;
@@ -178,18 +178,19 @@ final class EnqueueVerb implements Callable<Integer> {
 
   /** A job that lacks what its Unit needs would be set aside by the first worker. */
   private static void requireFit(Batches.Batch batch, JsonNode payload) {
-    Planned.Valid registered = ManifestFile.registered(batch.name(), batch.definition());
+    SqlText unit = ManifestFile.registered(batch.name(), batch.definition()).plan().unit().sql();
     List<String> missing =
-        registered.plan().unit().sql().parameters().stream()
-            .filter(parameter -> !payload.has(parameter))
-            .sorted()
-            .toList();
+        unit.needed().stream().filter(name -> !payload.has(name)).sorted().toList();
     if (!missing.isEmpty()) {
       throw new CommandProblem(
           ExitCode.WRONG,
-          "The Unit of %s uses :%s, which the payload has not: add \"%s\" to it."
+          "The Unit of %s %s, which the payload has not: add \"%s\" to it."
               .formatted(
-                  batch.name(), String.join(", :", missing), String.join("\", \"", missing)));
+                  batch.name(),
+                  unit.usesJobs()
+                      ? "reads \"%s\" of its jobs".formatted(String.join("\", \"", missing))
+                      : "uses :" + String.join(", :", missing),
+                  String.join("\", \"", missing)));
     }
   }
 }

@@ -70,7 +70,7 @@ final class LocalRun {
     return showing(0, () -> trigger.fire(fired));
   }
 
-  /** Works until no run of the batch is open, and shows how far they are. */
+  /** Works until nothing is left to do or to wait for, and shows how far the newest run is. */
   void drain(int batchId) throws Exception {
     long before = open().map(RunRow::ended).orElse(0L);
     WorkerProcess worker =

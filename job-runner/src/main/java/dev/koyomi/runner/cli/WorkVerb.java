@@ -19,9 +19,11 @@ import picocli.CommandLine.Option;
 
 @Command(
     name = "work",
-    description = "Works the jobs of one batch until it is told to stop (SIGTERM).",
+    description = "Works the jobs of one batch until it is told to stop.",
     footer = {
       "",
+      "Without --once and --drain it ends at SIGTERM, or when spec.workers.recycle asks for a fresh"
+          + " process.",
       "A stop takes no more jobs and lets running ones end within spec.workers.stopWithin. In a"
           + " pod (KOYOMI_POD) it answers /livez and /readyz on port 8080."
     })
@@ -52,8 +54,9 @@ final class WorkVerb implements Callable<Integer> {
     @Option(
         names = "--drain",
         description =
-            "End when no run of the batch is open; retries are waited for. Exit code 4 when jobs"
-                + " of these runs need attention.")
+            "End when no job is left to do. Waits for retries, and for a paused batch to be"
+                + " resumed; not for jobs that were enqueued for later or are behind a stopped"
+                + " lane. Exit code 4 when jobs of the runs that were open need attention.")
     private boolean drain;
   }
 

@@ -9,11 +9,13 @@ public sealed interface Opening {
    *
    * @param logicalDate the one that was written when the run was first opened
    * @param rest leave out targets of the run that are settled: done, or still in the queue
+   * @param cleared jobs of the run that waited, and were cancelled for this selection
    */
-  record Select(long run, long token, LocalDate logicalDate, boolean rest) implements Opening {
+  record Select(long run, long token, LocalDate logicalDate, boolean rest, long cleared)
+      implements Opening {
     /** Of a run that selects for the first time. */
     public Select(long run, long token, LocalDate logicalDate) {
-      this(run, token, logicalDate, false);
+      this(run, token, logicalDate, false, 0);
     }
   }
 

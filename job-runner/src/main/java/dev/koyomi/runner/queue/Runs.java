@@ -99,9 +99,7 @@ public final class Runs {
             return takeOver(handle, existing, selector, token, how.leavesOutSettled())
                 .orElse(new Opening.SelectedByAnother(run));
           }
-          if (how == Reselection.Refresh) {
-            clear(handle, run);
-          }
+          long cleared = how == Reselection.Refresh ? clear(handle, run) : 0;
           handle
               .createQuery(
                   "select koyomi.select_again(:run, :selector, :token, :revision,"
@@ -113,12 +111,13 @@ public final class Runs {
               .bind("seconds", selectTimeout.toMillis() / 1000.0)
               .mapTo(Boolean.class)
               .one();
-          return new Opening.Select(run, token, existing.logicalDate, how.leavesOutSettled());
+          return new Opening.Select(
+              run, token, existing.logicalDate, how.leavesOutSettled(), cleared);
         });
   }
 
-  private static void clear(Handle handle, long run) {
-    handle
+  private static long clear(Handle handle, long run) {
+    return handle
         .createQuery("select koyomi.clear(r.batch_id, r.id) from koyomi.run r where r.id = :run")
         .bind("run", run)
         .mapTo(Long.class)
@@ -282,7 +281,7 @@ public final class Runs {
         .bind("run", run.id)
         .bind("before", before.get())
         .execute();
-    return Optional.of(new Opening.Select(run.id, token, run.logicalDate, rest));
+    return Optional.of(new Opening.Select(run.id, token, run.logicalDate, rest, 0));
   }
 
   private static Optional<Opening> reopen(

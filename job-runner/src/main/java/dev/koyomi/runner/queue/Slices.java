@@ -391,7 +391,10 @@ public final class Slices {
   /** SQLSTATE of the fence: look at the slice again; never a failed attempt. */
   public static final String FENCED = "KY001";
 
-  /** SQLSTATE of a Unit that ended its transaction by itself. */
+  /**
+   * SQLSTATE of a Unit that was given a connection and ended its transaction by itself. SQL Units
+   * cannot: from one of theirs it is an error like any other.
+   */
   public static final String UNIT_COMMITTED = "KY002";
 
   /** SQLSTATE of a permit that has lapsed before the job began: ask for another. */

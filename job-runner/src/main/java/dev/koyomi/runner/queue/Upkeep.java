@@ -4,7 +4,10 @@ import java.sql.Connection;
 import java.sql.SQLException;
 import java.sql.Statement;
 
-/** The queue's housekeeping, which everybody who is there does. */
+/**
+ * The queue's housekeeping, which everybody who is there does: workers and triggers with their
+ * heartbeat, and the operator.
+ */
 public final class Upkeep {
   private Upkeep() {}
 

@@ -17,7 +17,6 @@ import dev.koyomi.runner.queue.Runs;
 import dev.koyomi.runner.queue.Selection;
 import dev.koyomi.runner.queue.Slices;
 import dev.koyomi.runner.queue.Workers;
-import dev.koyomi.runner.upkeep.Beat;
 import java.security.SecureRandom;
 import java.sql.Connection;
 import java.sql.SQLException;
@@ -26,6 +25,7 @@ import java.time.Instant;
 import java.time.LocalDate;
 import java.util.Collections;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.Objects;
 import java.util.Optional;
@@ -363,10 +363,11 @@ public final class TriggerRun {
             ? dispatchedAgain(connection, opened, counts)
             : dispatched(opened, counts, failWhenEmpty);
       } catch (Selection.Refused e) {
-        selection.fail(connection, e.reason(), e.sentence());
-        return new TriggerResult.Refused(run, e.sentence());
+        String message = withCancelled(e.sentence(), opened);
+        selection.fail(connection, e.reason(), message);
+        return new TriggerResult.Refused(run, message);
       } catch (SQLException e) {
-        return failed(selection, connection, run, again, e);
+        return failed(selection, connection, opened, again, e);
       }
     }
   }
@@ -429,6 +430,21 @@ public final class TriggerRun {
         runs().state(opened.run()));
   }
 
+  /** What was cancelled before the selection stays cancelled when that fails. */
+  private String withCancelled(String message, Opening.Select opened) {
+    return opened.cleared() == 0
+        ? message
+        : String.format(
+            Locale.ROOT,
+            "%s%s %,d waiting %s cancelled before it; `koyomi redispatch %s` selects %s.",
+            message,
+            message.endsWith(".") ? "" : ".",
+            opened.cleared(),
+            opened.cleared() == 1 ? "job was" : "jobs were",
+            plan.batch().name(),
+            opened.cleared() == 1 ? "it" : "them");
+  }
+
   private String inWords(SQLException e, String sentence) {
     return "57014".equals(e.getSQLState())
         ? "the selection took longer than spec.trigger.timeout = %ds"
@@ -441,23 +457,28 @@ public final class TriggerRun {
    * A run that selects again goes on with what it has: nobody comes after.
    */
   private TriggerResult failed(
-      Selection selection, Connection connection, long run, boolean again, SQLException e)
+      Selection selection,
+      Connection connection,
+      Opening.Select opened,
+      boolean again,
+      SQLException e)
       throws SQLException {
+    long run = opened.run();
     if (Selection.TAKEN_OVER.equals(e.getSQLState())) {
       return new TriggerResult.AlreadyDispatched(run, runs().state(run));
     }
     return switch (Fault.of(e).orElse(new Fault.Other(String.valueOf(e.getMessage())))) {
       case Fault.TryAgain(String sentence) -> {
-        noteIfPossible(selection, connection, sentence, e);
+        noteIfPossible(selection, connection, withCancelled(sentence, opened), e);
         throw e;
       }
       case Fault.Definition(String sentence) -> {
-        String message = "spec.trigger.sql: " + sentence;
+        String message = withCancelled("spec.trigger.sql: " + sentence, opened);
         selection.fail(connection, "SelectionFailed", message);
         yield new TriggerResult.Refused(run, message);
       }
       case Fault.Other(String sentence) -> {
-        String message = inWords(e, sentence);
+        String message = withCancelled(inWords(e, sentence), opened);
         if (again) {
           selection.fail(connection, "SelectionFailed", message);
         } else {

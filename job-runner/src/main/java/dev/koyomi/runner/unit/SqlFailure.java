@@ -72,15 +72,6 @@ final class SqlFailure {
               JobFailure.Kind.Dead),
           true);
     }
-    if (state.equals(Slices.UNIT_COMMITTED)) {
-      return new Ending.Failed(
-          new JobFailure(
-              "UnitCommitted",
-              "the Unit ended its transaction by itself, so its writes are committed without the"
-                  + " queue's; remove that from the Unit and check this target by hand",
-              JobFailure.Kind.Dead),
-          false);
-    }
     if (state.startsWith("42") && !state.equals(INSUFFICIENT_PRIVILEGE)) {
       // The text of the Unit is wrong: no attempt can succeed before somebody changes it.
       return new Ending.Failed(

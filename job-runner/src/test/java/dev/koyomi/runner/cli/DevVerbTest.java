@@ -98,6 +98,51 @@ class DevVerbTest {
         steady(type("dev", manifest)).replaceAll("[0-9]{4}-[0-9]{2}-[0-9]{2}", "TODAY"));
   }
 
+  @Test
+  @Order(8)
+  void showsWhatItWorkedAndNoRunOfADayBefore(@TempDir Path folder) throws IOException {
+    String manifest =
+        Files.writeString(
+                folder.resolve("farewells.yaml"),
+                """
+                apiVersion: koyomi.dev/v1alpha1
+                kind: BatchSchedule
+                metadata: {name: farewells, namespace: billing}
+                spec:
+                  job: {retry: {maxAttempts: 1}}
+                  unit: {sql: "SELECT 1 / length(:name)"}
+                """)
+            .toString();
+    String nothing = steady(type("dev", manifest));
+    type("enqueue", "farewells", "--key", "1", "--payload", "{\"name\": \"\"}");
+    assertThat(type("dev", manifest).out()).contains("1 job needs attention");
+    sql(
+        folder,
+        """
+        update koyomi.run r
+          set logical_date = r.logical_date - 1, request = 'enqueued/' || (r.logical_date - 1),
+              occurrence = r.occurrence - interval '1 day', open_until = r.open_until - interval '1 day'
+          from koyomi.batch b where b.id = r.batch_id and b.name = 'billing/farewells';
+        """);
+
+    assertThat(steady(type("dev", manifest))).isEqualTo(nothing);
+
+    sql(
+        folder,
+        """
+        select koyomi.retry_dead(r.id, null, null) from koyomi.runs r where r.batch = 'billing/farewells';
+        """);
+    type("enqueue", "farewells", "--key", "2", "--payload", "{\"name\": \"Aoi\"}");
+    Typed both = type("dev", manifest, "--strict");
+    assertThat(both.out().lines().filter(line -> line.startsWith("run  "))).hasSize(2);
+    assertThat(both.exitCode()).isEqualTo(ExitCode.NEEDS_ATTENTION);
+  }
+
+  private static void sql(Path folder, String text) throws IOException {
+    Path file = Files.writeString(Files.createTempFile(folder, "", ".sql"), text);
+    assertThat(type("dev", "sql", file.toString()).exitCode()).isZero();
+  }
+
   private static Typed type(String... words) {
     return Typed.anywhere().folder(FOLDER).type(words);
   }

@@ -141,6 +141,32 @@ class EnqueueVerbTest {
     assertThat(typed.err()).contains("is ordered").hasLineCount(1);
   }
 
+  /** Such a Unit has no parameters: what it needs are the columns that it reads. */
+  @Test
+  void refusesAPayloadThatLacksWhatAUnitInSetSqlReads() {
+    billing =
+        Billing.with(
+            database,
+            3,
+            Billing.committing(
+                Billing.unit(
+                    """
+                    INSERT INTO invoice (subscription_id, billing_date, amount)
+                    SELECT s.id, job."billingDate", s.fee
+                    FROM koyomi.jobs() AS job("subscriptionId" int, "billingDate" date)
+                    JOIN subscription s ON s.id = job."subscriptionId"
+                    """),
+                "{mode: Chunk}"));
+
+    Typed typed = enqueue("--payload", "{\"subscriptionId\": 1}");
+    assertThat(typed.exitCode()).isEqualTo(ExitCode.WRONG);
+    assertThat(typed.err())
+        .isEqualTo(
+            "koyomi: The Unit of billing/invoices reads \"billingDate\" of its jobs, which the"
+                + " payload has not: add \"billingDate\" to it.\n");
+    assertThat(enqueue("--payload", PAYLOAD).exitCode()).isZero();
+  }
+
   private static Typed enqueue(String... words) {
     List<String> all = new ArrayList<>(List.of("enqueue", "invoices", "--key", "42"));
     all.addAll(List.of(words));

@@ -138,6 +138,27 @@ class SelectAgainTest {
     assertThat(billing.run()).isEqualTo("Running 5/0/0/0");
   }
 
+  /** They are cancelled when the run is opened, before the query is run. */
+  @Test
+  void aRefreshThatFailsSaysWhatItCancelled() throws Exception {
+    execute("alter table subscription rename column active to activ");
+
+    Typed typed = type("refresh", "invoices", "--yes");
+
+    assertThat(typed.exitCode()).isEqualTo(ExitCode.WRONG);
+    String cancelled =
+        ". 5 waiting jobs were cancelled before it; `koyomi redispatch invoices` selects them.";
+    assertThat(typed.err()).contains("column \"active\" does not exist").contains(cancelled);
+    assertThat(billing.run()).isEqualTo("Succeeded 5/0/0/0");
+    assertThat(billing.text("select message from koyomi.run"))
+        .contains("column \"active\" does not exist")
+        .endsWith(cancelled);
+
+    execute("alter table subscription rename column activ to active");
+    assertThat(type("redispatch", "invoices", "--yes").out())
+        .isEqualTo("Run 1 for 2026-11-01: 5 jobs selected, Running.\n");
+  }
+
   @Test
   void saysThatAnotherRunIsInTheWay() throws Exception {
     billing.drain();

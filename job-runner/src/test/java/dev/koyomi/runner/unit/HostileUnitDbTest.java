@@ -34,8 +34,8 @@ final class HostileUnitDbTest {
 
   private static final List<String> ERRORS =
       List.of(
-          "KY001", "KY003", "KY009", "0A000", "08P01", "22012", "25006", "40001", "42P01", "53400",
-          "57P01");
+          "KY001", "KY002", "KY003", "KY009", "0A000", "08P01", "22012", "25006", "40001", "42P01",
+          "53400", "57P01");
 
   private static final List<String> MISCHIEF =
       List.of(

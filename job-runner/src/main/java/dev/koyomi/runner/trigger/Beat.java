@@ -1,5 +1,7 @@
-package dev.koyomi.runner.upkeep;
+package dev.koyomi.runner.trigger;
 
+import dev.koyomi.runner.queue.Upkeep;
+import java.sql.SQLException;
 import java.time.Duration;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
@@ -8,11 +10,11 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Every five seconds: say that this process lives, then sweep. A beat that fails is made up for by
- * the next one.
+ * Every five seconds while it selects or waits: say that this process lives, then sweep. A beat
+ * that fails is made up for by the next one.
  */
-public final class Beat implements AutoCloseable {
-  public static final Duration INTERVAL = Duration.ofSeconds(5);
+final class Beat implements AutoCloseable {
+  private static final Duration INTERVAL = Duration.ofSeconds(5);
 
   private static final Logger LOG = LoggerFactory.getLogger(Beat.class);
 
@@ -21,21 +23,21 @@ public final class Beat implements AutoCloseable {
   private final CountDownLatch closed = new CountDownLatch(1);
   private final Thread thread;
 
-  public Beat(Jdbi jdbi, Runnable sayWeLive) {
+  Beat(Jdbi jdbi, Runnable sayWeLive) {
     this.jdbi = jdbi;
     this.sayWeLive = sayWeLive;
     this.thread = Thread.ofPlatform().name("beat").daemon().unstarted(this::run);
   }
 
-  public Beat start() {
+  Beat start() {
     thread.start();
     return this;
   }
 
   /** One beat: what the thread does each time. */
-  public void runOnce() {
+  void runOnce() throws SQLException {
     sayWeLive.run();
-    jdbi.useHandle(handle -> handle.execute("select koyomi.sweep()"));
+    jdbi.useHandle(handle -> Upkeep.sweep(handle.getConnection()));
   }
 
   private void run() {
@@ -43,9 +45,9 @@ public final class Beat implements AutoCloseable {
       while (!closed.await(INTERVAL.toMillis(), TimeUnit.MILLISECONDS)) {
         try {
           runOnce();
-        } catch (RuntimeException e) {
-          // The slots say that the database is away; nobody is declared lost meanwhile, for the
-          // beats stand still too.
+        } catch (RuntimeException | SQLException e) {
+          // The selection says that the database is away; nobody is declared lost meanwhile, for
+          // the beats stand still too.
           LOG.atDebug().setCause(e).log("a beat failed; the next one comes in {}", INTERVAL);
         }
       }
