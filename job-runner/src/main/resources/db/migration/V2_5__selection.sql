@@ -26,7 +26,7 @@ begin
     insert into koyomi.slice (batch_id, run_id, chunk_id, stop, due_at, lane)
       select v_run.batch_id, p_run, c.id, c.size, koyomi.now(), c.lane
       from koyomi.chunk c where c.run_id = p_run and c.selector_token = p_token order by c.id;
-    perform koyomi.ready_lanes(v_batch.id);
+    perform koyomi.ready_lanes(v_batch.id, (select array_agg(distinct c.lane) from koyomi.chunk c where c.run_id = p_run and c.selector_token = p_token));
   else
     v_size := koyomi.slice_size(v_batch.id);
     insert into koyomi.slice (batch_id, run_id, chunk_id, started, position, stop, due_at, priority)

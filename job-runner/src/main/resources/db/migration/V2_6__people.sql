@@ -167,16 +167,13 @@ create function koyomi.cancel_retries(p_run bigint, p_keys text[], p_ids bigint[
       where f.run_id = p_run and not f.cut and c.id = f.chunk_id and (p_keys is null and p_ids is null or coalesce(c.keys[f.ordinal + 1] = any (p_keys), false) or coalesce(c.ids[f.ordinal + 1] = any (p_ids), false))
       returning f.chunk_id, f.ordinal, f.attempt, c.keys[f.ordinal + 1] as key, c.ids[f.ordinal + 1] as job_id),
   freed as (
-    delete from koyomi.unique_job u using (
-        select o.batch_id, o.key from koyomi.unique_job o join cut on cut.key = o.key and cut.job_id = o.job_id
-          where o.batch_id = (select r.batch_id from koyomi.run r where r.id = p_run) and o.scope = 'Unfinished'
-          order by o.key for update of o) as held
-      where u.batch_id = held.batch_id and u.key = held.key),
+    select koyomi.free_keys((select r.batch_id from koyomi.run r where r.id = p_run), array_agg(key), array_agg(job_id), array_agg(true))
+      from cut where job_id is not null),
   logged as (
     insert into koyomi.work (run_id, chunk_id, attempt, kind, ordinals, succeeded, skipped, cancelled, ended_at)
       select p_run, chunk_id, attempt, 'Cancelled', array_agg(ordinal order by ordinal), 0, 0, count(*), koyomi.now() from cut group by chunk_id, attempt
       returning cancelled)
-  select coalesce(sum(cancelled), 0)::int from logged
+  select coalesce((select sum(cancelled) from logged), 0)::int from freed
 $$;
 comment on function koyomi.cancel_retries is 'Cancels jobs that wait for their next attempt, by key or by number; both null: all of the run.';
 
@@ -221,40 +218,66 @@ begin
   return cardinality(v_gone);
 end $$;
 
+create function koyomi.cancel_enqueued(p_batch int, p_keys text[], p_ids bigint[]) returns bigint
+  language plpgsql as $$
+declare
+  v_run bigint;
+  v_jobs bigint;
+  v_keys text[];  -- of the jobs that were enqueued as unique
+  v_ids bigint[];
+  v_ended boolean[];
+begin
+  if not exists (select from koyomi.inbox i where i.batch_id = p_batch and (p_keys is null and p_ids is null or i.keys && p_keys or i.ids && p_ids)) then
+    return 0;
+  end if;
+  -- The run before the inbox, as who takes jobs does: what is cancelled is in the books as if it had been taken.
+  v_run := koyomi.open_day(p_batch);
+  with hit as (
+    select i.* from koyomi.inbox i
+      where i.batch_id = p_batch and (p_keys is null and p_ids is null or i.keys && p_keys or i.ids && p_ids)
+      order by i.id for update),
+  jobs as (
+    select hit.id, hit.uniq, k.key, k.job_id, k.job, k.n,
+           p_keys is null and p_ids is null or coalesce(k.key = any (p_keys), false) or coalesce(k.job_id = any (p_ids), false) as cancelled
+    from hit cross join lateral rows from (unnest(hit.keys), unnest(hit.ids), jsonb_array_elements(hit.jobs)) with ordinality as k(key, job_id, job, n)),
+  rest as (
+    select j.id, array_agg(j.job_id order by j.n) as ids, array_agg(j.key order by j.n) as keys, jsonb_agg(j.job order by j.n) as jobs
+      from jobs j where not j.cancelled group by j.id),
+  kept as (
+    update koyomi.inbox i set ids = r.ids, keys = r.keys, jobs = r.jobs from rest r where i.id = r.id),
+  gone as (
+    delete from koyomi.inbox i using hit where i.id = hit.id and not exists (select from rest r where r.id = i.id)),
+  chunk as (
+    insert into koyomi.chunk (run_id, selector_token, size, keys, jobs, ids)
+      select v_run, 0, count(*), array_agg(key order by job_id), jsonb_agg(job order by job_id), array_agg(job_id order by job_id)
+      from (select j.key, j.job_id, j.job,
+                   sum(octet_length(j.job::text)) over (order by j.job_id) / 1000000 + (row_number() over (order by j.job_id) - 1) / 500 as place
+            from jobs j where j.cancelled) as j
+      group by place order by place
+      returning id, size),
+  logged as (
+    insert into koyomi.work (run_id, chunk_id, attempt, kind, first, stop, succeeded, skipped, cancelled, ended_at)
+      select v_run, c.id, 1, 'Cancelled', 0, c.size, 0, 0, c.size, koyomi.now() from chunk c)
+  select count(*), array_agg(j.key) filter (where j.uniq), array_agg(j.job_id) filter (where j.uniq), array_agg(true) filter (where j.uniq)
+    into v_jobs, v_keys, v_ids, v_ended from jobs j where j.cancelled;
+  perform koyomi.free_keys(p_batch, v_keys, v_ids, v_ended);
+  return v_jobs;
+end $$;
+comment on function koyomi.cancel_enqueued is 'Cancels jobs that no worker has taken, by key or by number; both null: all of the batch. They belong to the run of the day.';
+
 create function koyomi.cancel_jobs(p_batch int, p_run bigint, p_keys text[], p_ids bigint[]) returns int
   language plpgsql as $$
 declare
   v_run bigint;
   v_slice koyomi.slice;
   v_jobs int := 0;
-  v_more int;
 begin
   -- The inbox before the slices: what leaves it at this moment is in a slice when this statement has waited for it, and its run may be new.
   perform from koyomi.run r
     where r.batch_id = p_batch and r.state in ('Selecting', 'Running') and (p_run is null or r.id = p_run)
     order by r.id for no key update;
   if p_run is null then
-    with hit as (
-      select i.* from koyomi.inbox i where i.batch_id = p_batch and (i.keys && p_keys or i.ids && p_ids) for update),
-    jobs as (
-      select hit.id, hit.uniq, k.key, k.job_id, hit.jobs -> (k.n - 1)::int as job, k.n,
-             coalesce(k.key = any (p_keys), false) or coalesce(k.job_id = any (p_ids), false) as cancelled
-      from hit cross join lateral unnest(hit.keys, hit.ids) with ordinality as k(key, job_id, n)),
-    freed as (
-      delete from koyomi.unique_job u using (
-          select o.key from koyomi.unique_job o join jobs j on j.uniq and j.cancelled and j.key = o.key and j.job_id = o.job_id
-            where o.batch_id = p_batch and o.scope <> 'Period'
-            order by o.key for update of o) as held
-        where u.batch_id = p_batch and u.key = held.key),
-    rest as (
-      select j.id, array_agg(j.job_id order by j.n) as ids, array_agg(j.key order by j.n) as keys, jsonb_agg(j.job order by j.n) as jobs
-        from jobs j where not j.cancelled group by j.id),
-    kept as (
-      update koyomi.inbox i set ids = r.ids, keys = r.keys, jobs = r.jobs from rest r where i.id = r.id),
-    gone as (
-      delete from koyomi.inbox i using hit where i.id = hit.id and not exists (select from rest r where r.id = i.id))
-    select count(*) into v_more from jobs where cancelled;
-    v_jobs := v_jobs + v_more;
+    v_jobs := koyomi.cancel_enqueued(p_batch, coalesce(p_keys, '{}'), coalesce(p_ids, '{}'));
   end if;
   for v_run in
     select r.id from koyomi.run r
@@ -281,21 +304,11 @@ declare
   v_run bigint;
   v_slice koyomi.slice;
   v_jobs bigint := 0;
-  v_more bigint;
 begin
   -- The inbox before the slices: see cancel_jobs.
   perform from koyomi.run r where r.batch_id = p_batch and r.state = 'Running' and (p_run is null or r.id = p_run) order by r.id for no key update;
   if p_run is null then
-    with gone as (
-      delete from koyomi.inbox i where i.batch_id = p_batch returning i.keys, i.ids),
-    freed as (
-      delete from koyomi.unique_job u using (
-          select o.key from koyomi.unique_job o join gone g on o.key = any (g.keys) and o.job_id = any (g.ids)
-            where o.batch_id = p_batch and o.scope <> 'Period'
-            order by o.key for update of o) as held
-        where u.batch_id = p_batch and u.key = held.key)
-    select coalesce(sum(cardinality(keys)), 0) into v_more from gone;
-    v_jobs := v_jobs + v_more;
+    v_jobs := koyomi.cancel_enqueued(p_batch, null, null);
   end if;
   for v_run in
     select r.id from koyomi.run r where r.batch_id = p_batch and r.state = 'Running' and (p_run is null or r.id = p_run) order by r.id for no key update

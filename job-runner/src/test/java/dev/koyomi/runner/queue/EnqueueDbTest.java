@@ -443,9 +443,100 @@ final class EnqueueDbTest {
     assertThat(billing.count("select count(*) from koyomi.inbox")).isEqualTo(1);
   }
 
-  @Test
-  void twoWhoEnqueueTheSameKeysInAnotherOrderDoNotWaitForEachOther() throws Exception {
+  /**
+   * The key of a job that is about to end is neither taken nor free: the answer is that of who ends
+   * it.
+   */
+  @ParameterizedTest
+  @CsvSource({"true, 2", "false, enqueued already"})
+  void waitsForWhoIsFreeingTheKey(boolean commits, String answer) throws Exception {
+    String unique = ", unique_while => 'Unfinished'";
+    enqueue(1, unique);
+    LeasedSlice slice = lease();
+    try (Rival worker = new Rival(DATABASE.dataSource());
+        Rival enqueuer = new Rival(DATABASE.dataSource())) {
+      worker.inOpenTransaction(
+          connection ->
+              text(
+                  connection,
+                  "select koyomi.advance(%d, %d, 0, 1, null)::text"
+                      .formatted(slice.id(), slice.lease())));
+
+      var waiting = enqueuer.blocked(connection -> text(connection, enqueueing(1, unique)));
+      assertThat(waiting).isNotDone();
+      if (commits) {
+        worker.commit();
+      } else {
+        worker.connection().rollback();
+      }
+
+      assertThat(Rival.outcome(waiting)).isEqualTo(answer);
+    }
+  }
+
+  /** Whoever is told that a key is taken may keep its transaction open for as long as it likes. */
+  @ParameterizedTest
+  @ValueSource(
+      strings = {"a lease", "the end of a job", "an expiry", "a cancel", "a clear", "a sweep"})
+  void whoIsToldThatAKeyIsTakenHoldsUpNobody(String who) throws Exception {
+    String unique =
+        who.equals("a lease") ? ", unique_while => 'Waiting'" : ", unique_while => 'Unfinished'";
+    enqueue(1, unique + (who.equals("an expiry") ? ", expires_at => koyomi.now() + '1 s'" : ""));
+    String free =
+        switch (who) {
+          case "a lease", "an expiry" ->
+              "select koyomi.lease(%d, 7, false, true, -1, null, 0, '{}', false)::text"
+                  .formatted(billing.join());
+          case "a cancel" ->
+              "select koyomi.cancel_jobs(%d, null, '{1}', null)::text".formatted(billing.batchId());
+          case "a clear" -> "select koyomi.clear(%d, null)::text".formatted(billing.batchId());
+          case "a sweep" -> {
+            lease();
+            billing.execute("update koyomi.slice set alone = true, suspect = 1, lost = 2");
+            billing.execute("update koyomi.worker set lost_at = koyomi.now()");
+            yield "select koyomi.sweep()::text";
+          }
+          default -> {
+            LeasedSlice slice = lease();
+            yield "select koyomi.advance(%d, %d, 0, 1, null)::text"
+                .formatted(slice.id(), slice.lease());
+          }
+        };
+    try (Connection open = DATABASE.dataSource().getConnection()) {
+      open.setAutoCommit(false);
+      assertThat(text(open, enqueueing(1, unique))).isEqualTo("enqueued already");
+      clock.advance(Duration.ofSeconds(1));
+
+      withoutWaiting(free);
+
+      assertThat(enqueue(1, unique)).isNotEqualTo("enqueued already");
+      open.commit();
+    }
+  }
+
+  private void withoutWaiting(String sql) throws SQLException {
+    try (Connection connection = DATABASE.dataSource().getConnection()) {
+      text(connection, "select set_config('lock_timeout', '2s', false)");
+      try {
+        text(connection, sql);
+      } finally {
+        text(connection, "select set_config('lock_timeout', '0', false)");
+      }
+    }
+  }
+
+  /**
+   * @param expired whether the second key was taken for a period that is over
+   */
+  @ParameterizedTest
+  @ValueSource(booleans = {true, false})
+  void twoWhoEnqueueTheSameKeysInAnotherOrderDoNotWaitForEachOther(boolean expired)
+      throws Exception {
     String unique = ", unique_while => 'Waiting'";
+    if (expired) {
+      enqueue(2, ", unique_for => '1 s'");
+      clock.advance(Duration.ofSeconds(1));
+    }
     try (Rival one = new Rival(DATABASE.dataSource());
         Rival other = new Rival(DATABASE.dataSource())) {
       one.inOpenTransaction(connection -> text(connection, enqueueing(1, unique)));
@@ -469,12 +560,11 @@ final class EnqueueDbTest {
           + " '%1$s', false), set_config('enable_indexonlyscan', '%1$s', false)";
 
   /**
-   * One enqueues two keys, another frees them, and a third holds up the freeing at the second: all
-   * take them in one order.
+   * A third one holds up the freeing at the second key; who enqueues meanwhile waits for nobody.
    */
   @ParameterizedTest
   @ValueSource(strings = {"a lease", "a cancel", "a clear", "the end of a slice"})
-  void freesKeysInTheOrderInWhichTheyAreTaken(String how) throws Exception {
+  void freesKeysInTheirOrder(String how) throws Exception {
     String both =
         "select koyomi.enqueue_all('billing/invoices', '[%s]', unique_while => '%s')::text";
     String scope = how.equals("a lease") ? "Waiting" : "Unfinished";
@@ -503,14 +593,21 @@ final class EnqueueDbTest {
                   .execute("select from koyomi.unique_job where key = 'b' for update"));
       text(freeing.connection(), KEYS_AS_THEY_LIE.formatted("off"));
       var freed = freeing.blocked(connection -> text(connection, free));
-      var enqueued =
-          enqueuer.blocked(
-              connection ->
-                  text(connection, both.formatted("{\"key\": \"a\"}, {\"key\": \"b\"}", scope)));
+      assertThat(
+              text(
+                  enqueuer.connection(),
+                  "select string_agg(key, '') from (select key from koyomi.unique_job for update"
+                      + " skip locked) as free"))
+          .as("the first is locked, the second is waited for")
+          .isNull();
+      assertThat(
+              text(
+                  enqueuer.connection(),
+                  both.formatted("{\"key\": \"a\"}, {\"key\": \"b\"}", scope)))
+          .isEqualTo("{NULL,NULL}");
       third.commit();
 
       assertThat(Rival.outcome(freed)).isNotNull();
-      assertThat(Rival.outcome(enqueued)).doesNotContain("NULL");
       text(freeing.connection(), KEYS_AS_THEY_LIE.formatted("on"));
     }
   }
