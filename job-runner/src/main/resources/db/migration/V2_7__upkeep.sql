@@ -77,9 +77,9 @@ declare
   v_slice koyomi.slice := p_slice;
 begin
   select * into v_batch from koyomi.batch where id = p_slice.batch_id;
-  if p_crashed and p_slice.alone then
+  -- Whoever survived is no suspect any more, and others may be worked beside it.
+  if p_crashed and p_slice.alone and p_slice.suspect > 0 then
     v_slice.lost := p_slice.lost + 1;
-    v_slice.suspect := greatest(1, p_slice.suspect);
   elsif p_crashed then
     v_slice.suspect := greatest(p_slice.suspect, least(v_batch.commit_jobs, p_slice.stop - p_slice.position));
   end if;
