@@ -22,12 +22,15 @@ begin
     raise exception 'another run of this batch is open: retry the jobs of run % when it is over', p_run using errcode = 'KY004';
   end;
   -- A job that stopped its lane is still at the lane's head, and goes first.
-  with freed as (
-    update koyomi.lane l set stopped_at = null, stopped_chunk = null, stopped_ordinal = null, due_at = koyomi.now()
-      from koyomi.dead d
-      where l.batch_id = v_run.batch_id and d.chunk_id = l.stopped_chunk and d.ordinal = l.stopped_ordinal and d.run_id = p_run
+  with held as (
+    select l.lane, d.chunk_id, d.ordinal from koyomi.lane l join koyomi.dead d on d.chunk_id = l.stopped_chunk and d.ordinal = l.stopped_ordinal
+      where l.batch_id = v_run.batch_id and d.run_id = p_run
         and (p_keys is null or d.key = any (p_keys)) and (p_error is null or d.error_class = p_error)
-      returning d.chunk_id, d.ordinal),
+      order by l.lane for update of l),
+  freed as (
+    update koyomi.lane l set stopped_at = null, stopped_chunk = null, stopped_ordinal = null, due_at = koyomi.now()
+      from held h where l.batch_id = v_run.batch_id and l.lane = h.lane
+      returning h.chunk_id, h.ordinal),
   taken as (
     delete from koyomi.dead d using freed f where d.chunk_id = f.chunk_id and d.ordinal = f.ordinal returning d.ordinal)
   select count(*) into v_in_place from taken;
@@ -85,28 +88,42 @@ end $$;
 
 create function koyomi.pass_stopped_of(p_run bigint) returns void
   language plpgsql as $$
+declare
+  v_lane record;
 begin
-  perform koyomi.pass_stopped(l.batch_id, l.lane)
-    from koyomi.run r join koyomi.lane l on l.batch_id = r.batch_id join koyomi.chunk c on c.id = l.stopped_chunk
-    where r.id = p_run and c.run_id = p_run;
+  for v_lane in
+    select l.batch_id, l.lane
+      from koyomi.run r join koyomi.lane l on l.batch_id = r.batch_id join koyomi.chunk c on c.id = l.stopped_chunk
+      where r.id = p_run and c.run_id = p_run order by l.lane
+  loop
+    perform koyomi.pass_stopped(v_lane.batch_id, v_lane.lane);
+  end loop;
 end $$;
 comment on function koyomi.pass_stopped_of is 'The dead jobs of a run that stop lanes have ended: what is cancelled now is only what waits behind them.';
 
 create function koyomi.resume_lanes(p_batch int, p_keys text[]) returns int
   language plpgsql as $$
 declare
+  v_runs bigint[];
   v_lane koyomi.lane;
   v_run bigint;
   v_lanes int := 0;
 begin
+  -- Run before slice, also of those that end with this.
+  v_runs := array(
+    select r.id from koyomi.run r
+      where r.id in (select d.run_id from koyomi.lane l join koyomi.dead d on d.chunk_id = l.stopped_chunk and d.ordinal = l.stopped_ordinal
+                     where l.batch_id = p_batch and (p_keys is null or d.key = any (p_keys)))
+      order by r.id for no key update);
   for v_lane in
     select l.* from koyomi.lane l join koyomi.dead d on d.chunk_id = l.stopped_chunk and d.ordinal = l.stopped_ordinal
-      where l.batch_id = p_batch and (p_keys is null or d.key = any (p_keys)) order by l.lane
+      where l.batch_id = p_batch and d.run_id = any (v_runs) and (p_keys is null or d.key = any (p_keys)) order by l.lane
   loop
     perform koyomi.pass_stopped(p_batch, v_lane.lane);
-    select c.run_id into v_run from koyomi.chunk c where c.id = v_lane.stopped_chunk;
-    perform koyomi.finish(v_run);
     v_lanes := v_lanes + 1;
+  end loop;
+  foreach v_run in array v_runs loop
+    perform koyomi.finish(v_run);
   end loop;
   perform koyomi.wake(p_batch);
   return v_lanes;
@@ -117,6 +134,8 @@ create function koyomi.discard_dead(p_run bigint, p_keys text[], p_error text, p
   language plpgsql as $$
 declare
   v_batch int;
+  v_lanes int[];
+  v_lane int;
   v_jobs int;
 begin
   select batch_id into v_batch from koyomi.run where id = p_run for no key update;
@@ -125,10 +144,12 @@ begin
     update koyomi.dead set discarded_at = koyomi.now(), discarded_by = p_by, discard_reason = p_reason
       where run_id = p_run and discarded_at is null
         and (p_keys is null or key = any (p_keys)) and (p_error is null or error_class = p_error)
-      returning chunk_id, ordinal),
-  passed as (
-    select koyomi.pass_stopped(v_batch, l.lane) from gone g join koyomi.lane l on l.batch_id = v_batch and l.stopped_chunk = g.chunk_id and l.stopped_ordinal = g.ordinal)
-  select (select count(*) from gone) + 0 * (select count(*) from passed) into v_jobs;
+      returning chunk_id, ordinal)
+  select count(*), array_agg(l.lane order by l.lane) filter (where l.lane is not null) into v_jobs, v_lanes
+    from gone g left join koyomi.lane l on l.batch_id = v_batch and l.stopped_chunk = g.chunk_id and l.stopped_ordinal = g.ordinal;
+  foreach v_lane in array coalesce(v_lanes, '{}') loop
+    perform koyomi.pass_stopped(v_batch, v_lane);
+  end loop;
   perform koyomi.finish(p_run);
   perform koyomi.wake(v_batch);
   return v_jobs;
