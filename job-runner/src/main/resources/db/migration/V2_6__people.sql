@@ -160,12 +160,12 @@ create or replace function koyomi.cancel_run(p_run bigint, p_reason text) return
   language plpgsql as $$
 declare
   v_slice koyomi.slice;
-  v_token bigint;
 begin
-  select r.selector_token into v_token from koyomi.run r where r.id = p_run for no key update;
   -- The state first, then the slices: from here on no Unit of this run can commit.
   update koyomi.run
-    set state = 'Cancelled', reason = 'Cancelled', message = p_reason, selector_token = null, selector_id = null, ended_at = koyomi.now()
+    set state = 'Cancelled', reason = 'Cancelled', message = p_reason, selector_token = null, selector_id = null, ended_at = koyomi.now(),
+        -- What a selection wrote that was never dispatched: a later one would take these targets for done.
+        abandoned = case when state = 'Selecting' then abandoned || selector_token else abandoned end
     where id = p_run and state in ('Selecting', 'Running');
   if not found then
     return false;
@@ -175,8 +175,6 @@ begin
     perform koyomi.log_unworked(v_slice, 'Cancelled');
   end loop;
   perform koyomi.cancel_retries(p_run, null, null);
-  -- What a selection wrote that was never dispatched: a later one would take these targets for done.
-  delete from koyomi.chunk where run_id = p_run and selector_token = v_token;
   return true;
 end $$;
 

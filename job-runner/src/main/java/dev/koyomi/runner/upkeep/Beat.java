@@ -36,6 +36,7 @@ public final class Beat implements AutoCloseable {
   public void runOnce() {
     sayWeLive.run();
     jdbi.useHandle(handle -> handle.execute("select koyomi.sweep()"));
+    jdbi.useHandle(handle -> handle.execute("select koyomi.prune()"));
   }
 
   private void run() {

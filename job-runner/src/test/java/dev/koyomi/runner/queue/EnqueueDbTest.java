@@ -92,6 +92,7 @@ final class EnqueueDbTest {
 
   private void sweep() {
     billing.text("select koyomi.sweep()::text");
+    billing.text("select koyomi.prune()::text");
   }
 
   @Test

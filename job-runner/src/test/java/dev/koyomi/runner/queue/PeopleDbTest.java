@@ -666,6 +666,13 @@ final class PeopleDbTest {
 
     assertThat(books())
         .isEqualTo("PartiallyFailed: 10 = 7 done, 3 dead, 0 discarded, 0 cancelled; 0 left");
+    assertThat(
+            new Jobs(DATABASE.jdbi())
+                .list(
+                    new Jobs.Filter(1, Optional.empty(), Optional.empty(), Optional.empty()), 100))
+        .as("what was never dispatched is no job")
+        .hasSize(10);
+    billing.text("select koyomi.prune()::text");
     assertThat(billing.count("select sum(size) from koyomi.chunk")).isEqualTo(10);
   }
 
