@@ -99,6 +99,10 @@ drop index koyomi.slice_ready;
 drop index koyomi.slice_leased;
 drop index koyomi.slice_run;
 create index slice_ready on koyomi.slice (batch_id, priority, due_at, id) where lease is null and lane is null and suspect = 0;
+-- Runs in which jobs may have been worked, for slice_size().
+create index run_worked on koyomi.run (batch_id, id) where selected > 0 or open_until is not null;
+drop index koyomi.work_run;
+create index work_run on koyomi.work (run_id, id);
 create index slice_suspect on koyomi.slice (batch_id) where suspect > 0;
 create index slice_lane on koyomi.slice (batch_id, lane, id) where lane is not null;
 -- Not "where lease is not null": the fence, which names a slice and its lease, would be taken for a use of this index, and walk over all leases of the past

@@ -118,16 +118,20 @@ comment on function koyomi.open_day is 'The run of the jobs that are enqueued to
 
 create function koyomi.slice_size(p_batch int) returns int
   language sql stable as $$
+  -- BETWEEN, and ORDER BY with the run: there is no way to these rows but the index, whatever the planner thinks of the table.
+  with last as materialized (
+    select r.id
+      from (select r.id from koyomi.run r where r.batch_id = p_batch and (r.selected > 0 or r.open_until is not null)
+            order by r.id desc limit 20) as r
+      cross join lateral (select from koyomi.work w where w.run_id between r.id and r.id and w.kind = 'Done' order by w.run_id, w.id limit 1) as worked
+      order by r.id desc limit 1)
   select case when seconds > 0 then least(500, greatest(1, floor(5 * jobs / seconds)))::int else 500 end
   from (select coalesce(sum(extract(epoch from w.ended_at - w.began_at)), 0) as seconds, coalesce(sum(w.stop - w.first), 0) as jobs
-        from (select w.* from koyomi.work w
-              where w.run_id = (select r.id from koyomi.run r
-                                where r.batch_id = p_batch and exists (select from koyomi.work w where w.run_id = r.id and w.kind = 'Done')
-                                order by r.id desc limit 1)
-                and w.kind = 'Done'
-              order by w.id desc limit 100) as w) as seen
+        from last cross join lateral (
+          select w.* from koyomi.work w where w.run_id between last.id and last.id and w.kind = 'Done'
+            order by w.run_id desc, w.id desc limit 100) as w) as seen
 $$;
-comment on function koyomi.slice_size is 'Jobs for about five seconds of one slot, by what was seen last of this batch; at most 500.';
+comment on function koyomi.slice_size is 'Jobs for about five seconds of one slot, by what was seen last in the newest runs of this batch; at most 500.';
 
 create function koyomi.take_single(p_batch int, p_worker bigint, p_lease bigint, p_priority smallint) returns koyomi.slice
   language plpgsql as $$
