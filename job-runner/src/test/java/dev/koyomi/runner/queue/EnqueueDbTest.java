@@ -11,6 +11,8 @@ import java.sql.Connection;
 import java.sql.SQLException;
 import java.time.Duration;
 import java.util.Arrays;
+import java.util.List;
+import java.util.regex.Pattern;
 import org.jspecify.annotations.NullUnmarked;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -726,6 +728,81 @@ final class EnqueueDbTest {
             billing.text(
                 "select string_agg(state || ' ' || request, ', ' order by id) from koyomi.run"))
         .isEqualTo("Succeeded enqueued/2026-11-01, Running enqueued/2026-11-02");
+  }
+
+  @Test
+  void countsAnExpiredJobOnceThoughTheRunOfTheDayIsClosedTwice() throws Exception {
+    enqueue(1, ", expires_at => koyomi.now() + interval '1 minute'");
+    clock.advance(Duration.ofMinutes(1));
+    enqueue(2);
+    fail(lease(), null);
+    clock.advance(Duration.ofDays(1));
+    sweep();
+    assertThat(billing.run()).isEqualTo("Failed 2/0/0/1");
+
+    billing.text("select koyomi.retry_dead(1, null, null)::text");
+    work();
+
+    assertThat(billing.run()).isEqualTo("Succeeded 2/1/0/0");
+  }
+
+  /** A batch that is fired each minute and mostly selects nothing, and a run of many pieces. */
+  @Test
+  void findsTheSizeOfASliceAmongManyRunsAndPieces() {
+    billing.execute(
+        """
+        insert into koyomi.run (batch_id, occurrence, request, logical_date, revision, state, exclusive, select_timeout, created_at, ended_at, selected)
+          select %d, koyomi.now(), n::text, '2026-11-01', 'r', 'Succeeded', false, '1m', koyomi.now(), koyomi.now(), case n when 1 then 1 else 0 end
+            from generate_series(1, 10000) as n
+        """
+            .formatted(billing.batchId()));
+    billing.execute(
+        """
+        insert into koyomi.work (run_id, kind, first, stop, succeeded, skipped, cancelled, began_at, ended_at)
+          select 1, 'Done', 0, 10, 10, 0, 0, koyomi.now() - interval '1 s', koyomi.now() from generate_series(1, 10000)
+        """);
+    billing.execute("vacuum analyze koyomi.run, koyomi.work");
+    String ask = "select koyomi.slice_size(%d)".formatted(billing.batchId());
+    assertThat(billing.count(ask)).isEqualTo(50);
+
+    long pages =
+        DATABASE
+            .jdbi()
+            .withHandle(
+                handle -> {
+                  handle.createQuery(ask).mapTo(Long.class).one();
+                  return handle
+                      .createQuery("explain (analyze, buffers) " + ask)
+                      .mapTo(String.class)
+                      .stream()
+                      .flatMap(
+                          line -> Pattern.compile("(?:hit|read)=(\\d+)").matcher(line).results())
+                      .mapToLong(match -> Long.parseLong(match.group(1)))
+                      .sum();
+                });
+    assertThat(pages).as("pages that were looked at").isLessThan(100);
+  }
+
+  /** Few of many keys are there for a period. */
+  @Test
+  void findsKeysWhosePeriodIsOverByAnIndex() {
+    billing.execute(
+        "insert into koyomi.unique_job (batch_id, key, job_id, scope, until) select %d, n::text, n, 'Unfinished', null from generate_series(1, 10000) as n"
+            .formatted(billing.batchId()));
+    billing.execute("vacuum analyze koyomi.unique_job");
+
+    List<String> plan =
+        DATABASE
+            .jdbi()
+            .withHandle(
+                handle ->
+                    handle
+                        .createQuery(
+                            "explain select from koyomi.unique_job o where o.until <= koyomi.now()"
+                                + " limit 1000 for update skip locked")
+                        .mapTo(String.class)
+                        .list());
+    assertThat(plan).anyMatch(line -> line.contains("unique_job_until"));
   }
 
   @Test
