@@ -1065,7 +1065,9 @@ final class LaneDbTest {
 
     assertThatThrownBy(
             () -> new Batches(DATABASE.jdbi()).register("billing/invoices", "test", 2, definition))
-        .hasMessageContaining("the order can only change while the batch is empty");
+        .hasMessageContaining(
+            "spec.job.order: the order can only change while the batch is empty, and run 1 is"
+                + " selecting; let its jobs end, or cancel it");
   }
 
   /** A dispatch is putting jobs into lanes. */
