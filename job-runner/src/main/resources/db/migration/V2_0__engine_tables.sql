@@ -64,8 +64,12 @@ comment on column koyomi.worker.idle is 'Slots without work, as of the last hear
 
 alter table koyomi.run
   add column open_until timestamptz,
-  add column kept_at timestamptz;
-comment on column koyomi.run.kept_at is 'When prune() found it old but with jobs that need attention. It looks again once the run ended anew, or its jobs were discarded (null).';
+  add column kept_at timestamptz,
+  add column pruned_at timestamptz,
+  add column abandoned bigint[];
+comment on column koyomi.run.kept_at is 'When prune_runs() found it old but with jobs that need attention. It looks again once the run ended anew, or its jobs were discarded (null).';
+comment on column koyomi.run.pruned_at is 'When prune() began to delete it: what is left of it is no longer the whole.';
+comment on column koyomi.run.abandoned is 'Tokens of selections that were given up, whose chunks are still there: they are no jobs, and prune() deletes them.';
 comment on column koyomi.run.open_until is 'Of the run of a day''s enqueued jobs: the end of that day; it is not closed before.';
 
 -- A chunk has its payloads either by column (a trigger''s rows) or as JSON objects (enqueued jobs, and triggers of release 0.1.0).
@@ -105,6 +109,10 @@ drop index koyomi.slice_ready;
 drop index koyomi.slice_leased;
 drop index koyomi.slice_run;
 create index slice_ready on koyomi.slice (batch_id, priority, due_at, id) where lease is null and lane is null and suspect = 0;
+-- Runs in which jobs may have been worked, for slice_size().
+create index run_worked on koyomi.run (batch_id, id) where selected > 0 or open_until is not null;
+drop index koyomi.work_run;
+create index work_run on koyomi.work (run_id, id);
 create index slice_suspect on koyomi.slice (batch_id) where suspect > 0;
 create index slice_lane on koyomi.slice (batch_id, lane, id) where lane is not null;
 -- Not "where lease is not null": the fence, which names a slice and its lease, would be taken for a use of this index, and walk over all leases of the past
@@ -180,6 +188,7 @@ create table koyomi.unique_job (
   primary key (batch_id, key),
   check ((scope = 'Period') = (until is not null))
 );
+create index unique_job_until on koyomi.unique_job (until) where until is not null;
 comment on table koyomi.unique_job is 'Keys that may not be enqueued as unique now; gone in the transaction that takes or ends the job, or after its period.';
 
 create table koyomi.rate (

@@ -26,6 +26,7 @@ declare
   v_mode text := coalesce(v_spec #>> '{job,order,mode}', 'Unordered');
   v_lanes int;
   v_left bigint;
+  v_run bigint;
   v_rate text[] := regexp_match(v_spec #>> '{job,limits,rate}', '^([0-9]+)/([smh])$');
 begin
   v_lanes := case v_mode when 'Unordered' then 0 when 'Fifo' then 1 else coalesce((v_spec #>> '{job,order,lanes}')::int, 256) end;
@@ -51,8 +52,13 @@ begin
     select coalesce((select sum(s.stop - s.position) from koyomi.slice s where s.batch_id = v_batch.id), 0)
          + coalesce((select sum(cardinality(i.ids)) from koyomi.inbox i where i.batch_id = v_batch.id), 0)
          + (select count(*) from koyomi.failure f join koyomi.run r on r.id = f.run_id where r.batch_id = v_batch.id and not f.cut) into v_left;
-    if v_left > 0 or exists (select from koyomi.run r where r.batch_id = v_batch.id and r.state = 'Selecting') then
+    if v_left > 0 then
       raise exception 'spec.job.order: the order can only change while the batch is empty, and % of its jobs are unfinished; let them end, or clear them', v_left
+        using errcode = 'KY006';
+    end if;
+    select min(r.id) into v_run from koyomi.run r where r.batch_id = v_batch.id and r.state = 'Selecting';
+    if v_run is not null then
+      raise exception 'spec.job.order: the order can only change while the batch is empty, and run % is selecting; let its jobs end, or cancel it', v_run
         using errcode = 'KY006';
     end if;
     delete from koyomi.lane l where l.batch_id = v_batch.id;

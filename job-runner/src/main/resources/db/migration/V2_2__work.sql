@@ -107,20 +107,26 @@ begin
 end $$;
 comment on function koyomi.log_unworked is 'Records the rest of a slice that is being deleted; returns how many jobs that is.';
 
+create function koyomi.free_keys(p_batch int, p_keys text[], p_ids bigint[], p_ended boolean[]) returns void
+  language sql as $$
+  -- Locked in the order of the keys, as those who enqueue several take them.
+  delete from koyomi.unique_job u using (
+      select o.key from unnest(p_keys, p_ids, p_ended) as job(key, id, ended)
+        join koyomi.unique_job o on o.batch_id = p_batch and o.key = job.key and o.job_id = job.id
+        where o.scope = 'Waiting' or o.scope = 'Unfinished' and job.ended
+        order by o.key for update of o) as held
+    where u.batch_id = p_batch and u.key = held.key
+$$;
+comment on function koyomi.free_keys is 'A worker has these jobs, or they have ended: what of their keys was taken for as long as that may be enqueued again. Keys are freed here and nowhere else, but for those whose period is over.';
+
 create function koyomi.forget_unique(p_slice koyomi.slice, p_from int, p_to int) returns void
   language sql as $$
-  -- Keys are locked in their order, here and wherever they are freed, as by those who enqueue several.
-  delete from koyomi.unique_job u using (
-      select o.key from koyomi.unique_job o
-        join koyomi.chunk c on c.id = p_slice.chunk_id
-        cross join generate_series(p_from, p_to - 1) as place
-        where o.batch_id = p_slice.batch_id and o.scope = 'Unfinished'
-          and o.key = c.keys[coalesce(p_slice.ordinals[place + 1], place) + 1]
-          and o.job_id = c.ids[coalesce(p_slice.ordinals[place + 1], place) + 1]
-          and not exists (select from koyomi.failure f  -- tried again later
-                          where f.chunk_id = c.id and f.ordinal = coalesce(p_slice.ordinals[place + 1], place) and not f.cut)
-        order by o.key for update of o) as held
-    where u.batch_id = p_slice.batch_id and u.key = held.key
+  select koyomi.free_keys(p_slice.batch_id, array_agg(c.keys[place.ordinal + 1]), array_agg(c.ids[place.ordinal + 1]), array_agg(true))
+    from koyomi.chunk c
+      cross join (select coalesce(p_slice.ordinals[at + 1], at) as ordinal from generate_series(p_from, p_to - 1) as at) as place
+    where c.id = p_slice.chunk_id
+      and not exists (select from koyomi.failure f  -- tried again later
+                      where f.chunk_id = c.id and f.ordinal = place.ordinal and not f.cut)
 $$;
 comment on function koyomi.forget_unique is 'The jobs of these positions have ended: their keys may be enqueued again.';
 

@@ -124,16 +124,20 @@ comment on function koyomi.open_day is 'The run of the jobs that are enqueued to
 
 create function koyomi.slice_size(p_batch int) returns int
   language sql stable as $$
+  -- BETWEEN, and ORDER BY with the run: there is no way to these rows but the index, whatever the planner thinks of the table.
+  with last as materialized (
+    select r.id
+      from (select r.id from koyomi.run r where r.batch_id = p_batch and (r.selected > 0 or r.open_until is not null)
+            order by r.id desc limit 20) as r
+      cross join lateral (select from koyomi.work w where w.run_id between r.id and r.id and w.kind = 'Done' order by w.run_id, w.id limit 1) as worked
+      order by r.id desc limit 1)
   select case when seconds > 0 then least(500, greatest(1, floor(5 * jobs / seconds)))::int else 500 end
   from (select coalesce(sum(extract(epoch from w.ended_at - w.began_at)), 0) as seconds, coalesce(sum(w.stop - w.first), 0) as jobs
-        from (select w.* from koyomi.work w
-              where w.run_id = (select r.id from koyomi.run r
-                                where r.batch_id = p_batch and exists (select from koyomi.work w where w.run_id = r.id and w.kind = 'Done')
-                                order by r.id desc limit 1)
-                and w.kind = 'Done'
-              order by w.id desc limit 100) as w) as seen
+        from last cross join lateral (
+          select w.* from koyomi.work w where w.run_id between last.id and last.id and w.kind = 'Done'
+            order by w.run_id desc, w.id desc limit 100) as w) as seen
 $$;
-comment on function koyomi.slice_size is 'Jobs for about five seconds of one slot, by what was seen last of this batch; at most 500.';
+comment on function koyomi.slice_size is 'Jobs for about five seconds of one slot, by what was seen last in the newest runs of this batch; at most 500.';
 
 create function koyomi.take_single(p_batch int, p_worker bigint, p_lease bigint, p_priority smallint, p_from timestamptz) returns koyomi.slice
   language plpgsql as $$
@@ -143,6 +147,9 @@ declare
   v_slice_id bigint;
   v_most int := koyomi.slice_size(p_batch);
   v_slice koyomi.slice;
+  v_keys text[];  -- of the jobs that were enqueued as unique
+  v_ids bigint[];
+  v_ended boolean[];
 begin
   with near as materialized (
     select i.id, i.due_at, cardinality(i.keys) as size, i.bytes from koyomi.inbox i
@@ -158,12 +165,9 @@ begin
       returning i.*),
   lapsed as (
     select cardinality(t.keys) as jobs from taken t where t.expires_at <= koyomi.now()),
-  freed as (
-    delete from koyomi.unique_job u using (
-        select o.key from koyomi.unique_job o join taken t on t.uniq and o.key = any (t.keys) and o.job_id = any (t.ids)
-          where o.batch_id = p_batch and (o.scope = 'Waiting' or o.scope = 'Unfinished' and t.expires_at <= koyomi.now())
-          order by o.key for update of o) as held
-      where u.batch_id = p_batch and u.key = held.key),
+  uniq as (
+    select array_agg(j.key) as keys, array_agg(j.id) as ids, array_agg(coalesce(t.expires_at <= koyomi.now(), false)) as ended
+      from taken t cross join lateral unnest(t.keys, t.ids) as j(key, id) where t.uniq),
   jobs as (
     select t.ids[n] as id, t.keys[n] as key, job, t.due_at, t.id as row, n, t.uniq
       from taken t cross join lateral jsonb_array_elements(t.jobs) with ordinality as j(job, n)
@@ -178,7 +182,10 @@ begin
       select p_batch, v_run, c.id, c.size, (select min(due_at) from jobs), p_priority, (select bool_or(uniq) from jobs), p_lease, p_worker, koyomi.now()
       from chunk c
       returning id)
-  select (select s.id from slice s), (select sum(l.jobs) from lapsed l) into v_slice_id, v_expired;
+  select (select s.id from slice s), (select sum(l.jobs) from lapsed l), u.keys, u.ids, u.ended into v_slice_id, v_expired, v_keys, v_ids, v_ended from uniq u;
+  if v_keys is not null then
+    perform koyomi.free_keys(p_batch, v_keys, v_ids, v_ended);
+  end if;
   if v_expired > 0 then
     insert into koyomi.work (run_id, kind, succeeded, skipped, cancelled, ended_at) values (v_run, 'Expired', 0, 0, v_expired, koyomi.now());
   end if;
@@ -194,6 +201,10 @@ create function koyomi.fill_lanes(p_batch int) returns void
 declare
   v_batch koyomi.batch;
   v_run bigint;
+  v_keys text[];  -- of the jobs that were enqueued as unique
+  v_ids bigint[];
+  v_ended boolean[];
+  v_lanes int[];
 begin
   select * into v_batch from koyomi.batch where id = p_batch;
   if v_batch.lanes = 0 or not exists (select from koyomi.inbox i where i.batch_id = p_batch) then
@@ -205,12 +216,6 @@ begin
     select i.id, cardinality(i.keys) as size from koyomi.inbox i where i.batch_id = p_batch order by i.id limit 5000),
   taken as (
     delete from koyomi.inbox i using near n where i.id = n.id returning i.*),
-  freed as (
-    delete from koyomi.unique_job u using (
-        select o.key from koyomi.unique_job o join taken t on t.uniq and o.key = any (t.keys) and o.job_id = any (t.ids)
-          where o.batch_id = p_batch and o.scope = 'Waiting'
-          order by o.key for update of o) as held
-      where u.batch_id = p_batch and u.key = held.key),
   jobs as (
     select t.ids[n] as id, t.keys[n] as key, job, t.uniq, koyomi.lane_of(t.keys[n], v_batch.lanes) as lane
       from taken t cross join lateral jsonb_array_elements(t.jobs) with ordinality as j(job, n)),
@@ -220,24 +225,29 @@ begin
     insert into koyomi.chunk (run_id, selector_token, size, keys, jobs, ids, lane)
       select v_run, 0, count(*), array_agg(key order by id), jsonb_agg(job order by id), array_agg(id order by id), lane
       from numbered group by lane, portion order by lane, portion
-      returning id, size, lane, ids)
-  insert into koyomi.slice (batch_id, run_id, chunk_id, stop, due_at, lane, uniq)
-    select p_batch, v_run, c.id, c.size, koyomi.now(), c.lane,
-           exists (select from jobs j where j.uniq and j.id = any (c.ids))
-    from chunk c order by c.id;
-  perform koyomi.ready_lanes(p_batch);
+      returning id, size, lane, ids),
+  slice as (
+    insert into koyomi.slice (batch_id, run_id, chunk_id, stop, due_at, lane, uniq)
+      select p_batch, v_run, c.id, c.size, koyomi.now(), c.lane,
+             exists (select from jobs j where j.uniq and j.id = any (c.ids))
+      from chunk c order by c.id)
+  select array_agg(j.key), array_agg(j.id), array_agg(false), (select array_agg(distinct c.lane) from chunk c)
+    into v_keys, v_ids, v_ended, v_lanes from jobs j where j.uniq;
+  if v_keys is not null then
+    perform koyomi.free_keys(p_batch, v_keys, v_ids, v_ended);
+  end if;
+  perform koyomi.ready_lanes(p_batch, v_lanes);
 end $$;
 comment on function koyomi.fill_lanes is 'Moves enqueued jobs of an ordered batch into its lanes. The caller holds the advisory lock koyomi.lanes of the batch.';
 
-create function koyomi.ready_lanes(p_batch int) returns void
+create function koyomi.ready_lanes(p_batch int, p_lanes int[]) returns void
   language sql as $$
-  -- Every lane is written, not only those that wait: who leaves a lane at this moment must see these slices or be seen.
+  -- Each of these is written, not only those that wait: who leaves a lane at this moment must see these slices or be seen.
   insert into koyomi.lane as l (batch_id, lane, due_at)
-    select p_batch, lane, koyomi.now()
-      from (select distinct s.lane from koyomi.slice s where s.batch_id = p_batch and s.lane is not null) as filled
-      order by lane
+    select p_batch, lane, koyomi.now() from unnest(p_lanes) as lane order by lane
     on conflict (batch_id, lane) do update set due_at = coalesce(l.due_at, excluded.due_at)
 $$;
+comment on function koyomi.ready_lanes is 'After slices were put into these lanes, in the same transaction. Lanes are locked in the order of their numbers, here and wherever there are several.';
 
 create function koyomi.leave_lane(p_lease bigint) returns void
   language plpgsql as $$

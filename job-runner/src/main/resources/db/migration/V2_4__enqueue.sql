@@ -68,7 +68,7 @@ begin
   return (koyomi.enqueue_all(enqueue.batch, jsonb_build_array(jsonb_build_object('key', enqueue.key, 'payload', coalesce(enqueue.payload, 'null'))),
                              run_at, enqueue.expires_at, enqueue.priority, unique_while, unique_for))[1];
 end $$;
-comment on function koyomi.enqueue is 'Enqueues one job in the caller''s transaction and returns its number; null when its key is enqueued already and uniqueness was asked for. batch: namespace/name. run_at: not before. expires_at: not begun after. priority: High, Normal or Low. unique_while: Waiting (until a worker takes it) or Unfinished (until it has ended); unique_for: a period from now.';
+comment on function koyomi.enqueue is 'Enqueues one job in the caller''s transaction and returns its number; null when its key is enqueued already and uniqueness was asked for: nothing is locked then, and that job may begin before this transaction commits. batch: namespace/name. run_at: not before. expires_at: not begun after. priority: High, Normal or Low. unique_while: Waiting (until a worker takes it) or Unfinished (until it has ended); unique_for: a period from now.';
 
 create function koyomi.enqueue_checked(
     p_batch koyomi.batch, p_keys text[], p_payloads jsonb[],
@@ -81,6 +81,8 @@ declare
   v_large int;
   v_long int;
   v_taken boolean[];
+  v_key text;
+  v_n int;
   v_ids bigint[];
 begin
   if v_jobs = 0 then
@@ -124,17 +126,19 @@ begin
     perform pg_advisory_xact_lock(hashtext('koyomi.order'), p_batch.id);
   end if;
   if v_scope is not null then
-    -- Waits for another transaction that enqueues the same key, so that the answer is right.
-    with asked as (
-      select key, min(n) as n from unnest(p_keys) with ordinality as k(key, n) group by key),
-    claimed as (
-      insert into koyomi.unique_job as u (batch_id, key, job_id, scope, until)
-        select p_batch.id, a.key, 0, v_scope, koyomi.now() + p_unique_for from asked a order by a.key
-        on conflict (batch_id, key) do update set job_id = 0, scope = excluded.scope, until = excluded.until
-          where u.until <= koyomi.now()
-        returning u.key)
-    select array_agg(exists (select from claimed c join asked a on a.key = c.key where a.key = k.key and a.n = k.n) order by k.n) into v_taken
-      from unnest(p_keys) with ordinality as k(key, n);
+    -- One key after the other, in their order: what each waits for is another transaction that enqueues the same key, so that the answer is right.
+    -- A key that is taken is not locked (ON CONFLICT DO UPDATE would): its job's worker would wait for this transaction.
+    v_taken := array_fill(false, array[v_jobs]);
+    for v_key, v_n in select key, min(n) from unnest(p_keys) with ordinality as k(key, n) group by key order by key loop
+      update koyomi.unique_job u set job_id = 0, scope = v_scope, until = koyomi.now() + p_unique_for
+        where u.batch_id = p_batch.id and u.key = v_key and u.until <= koyomi.now();
+      if not found then
+        insert into koyomi.unique_job (batch_id, key, job_id, scope, until)
+          values (p_batch.id, v_key, 0, v_scope, koyomi.now() + p_unique_for)
+          on conflict do nothing;
+      end if;
+      v_taken[v_n] := found;
+    end loop;
   else
     v_taken := array_fill(true, array[v_jobs]);
   end if;

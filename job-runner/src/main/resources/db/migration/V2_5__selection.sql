@@ -26,7 +26,7 @@ begin
     insert into koyomi.slice (batch_id, run_id, chunk_id, stop, due_at, lane)
       select v_run.batch_id, p_run, c.id, c.size, koyomi.now(), c.lane
       from koyomi.chunk c where c.run_id = p_run and c.selector_token = p_token order by c.id;
-    perform koyomi.ready_lanes(v_batch.id);
+    perform koyomi.ready_lanes(v_batch.id, (select array_agg(distinct c.lane) from koyomi.chunk c where c.run_id = p_run and c.selector_token = p_token));
   else
     v_size := koyomi.slice_size(v_batch.id);
     insert into koyomi.slice (batch_id, run_id, chunk_id, started, position, stop, due_at, priority)
@@ -55,19 +55,18 @@ begin
   update koyomi.run
     set state = case when selected is null then 'Failed' else 'Running' end,
         reason = case when selected is null then p_reason end,
-        message = p_message, selector_token = null, selector_id = null,
+        message = p_message, selector_token = null, selector_id = null, abandoned = abandoned || p_token,
         ended_at = case when selected is null then koyomi.now() end
     where id = p_run and state = 'Selecting' and selector_token = p_token;
   if not found then
     return false;
   end if;
-  delete from koyomi.chunk where run_id = p_run and selector_token = p_token;
   perform koyomi.finish(p_run);
   -- A run that has nothing left is closed by that, with a message of its own or none.
   update koyomi.run set message = p_message where id = p_run and message is null;
   return true;
 end $$;
-comment on function koyomi.fail_selection is 'Ends the selection; a run that had selected before goes on with what it has.';
+comment on function koyomi.fail_selection is 'Ends the selection; a run that had selected before goes on with what it has. What was written is deleted later, by prune(): it may be gigabytes.';
 
 create function koyomi.select_again(p_run bigint, p_selector bigint, p_token bigint, p_revision text, p_timeout interval) returns boolean
   language plpgsql as $$
@@ -80,6 +79,10 @@ begin
   end if;
   if v_run.state = 'Selecting' then
     raise exception 'run % is being selected at this moment', p_run using errcode = 'KY004';
+  end if;
+  if v_run.pruned_at is not null then
+    -- A target whose chunk is gone would be taken for one that was never selected.
+    raise exception 'run % ended longer ago than spec.history.days and is being deleted: what it did is not known any more, and nothing can be selected for it', p_run using errcode = 'KY004';
   end if;
   begin
     update koyomi.run
@@ -115,7 +118,8 @@ create function koyomi.settled_keys(p_run bigint) returns table (key text)
     select chunk_id, ordinal from unworked
     union select d.chunk_id, d.ordinal from koyomi.dead d where d.run_id = p_run)
   select k.key from koyomi.chunk c cross join lateral unnest(c.keys) with ordinality as k(key, n)
-    where c.run_id = p_run and c.selector_token <> coalesce((select selector_token from koyomi.run where id = p_run), 0)
+    where c.run_id = p_run
+      and c.selector_token not in (select unnest(coalesce(r.selector_token, 0) || r.abandoned) from koyomi.run r where r.id = p_run)
       and not exists (select from gone g where g.chunk_id = c.id and g.ordinal = k.n - 1)
 $$;
 comment on function koyomi.settled_keys is 'Targets of a run that succeeded, found nothing to do, or are still queued: what a redispatch leaves out.';

@@ -22,12 +22,15 @@ begin
     raise exception 'another run of this batch is open: retry the jobs of run % when it is over', p_run using errcode = 'KY004';
   end;
   -- A job that stopped its lane is still at the lane's head, and goes first.
-  with freed as (
-    update koyomi.lane l set stopped_at = null, stopped_chunk = null, stopped_ordinal = null, due_at = koyomi.now()
-      from koyomi.dead d
-      where l.batch_id = v_run.batch_id and d.chunk_id = l.stopped_chunk and d.ordinal = l.stopped_ordinal and d.run_id = p_run
+  with held as (
+    select l.lane, d.chunk_id, d.ordinal from koyomi.lane l join koyomi.dead d on d.chunk_id = l.stopped_chunk and d.ordinal = l.stopped_ordinal
+      where l.batch_id = v_run.batch_id and d.run_id = p_run
         and (p_keys is null or d.key = any (p_keys)) and (p_error is null or d.error_class = p_error)
-      returning d.chunk_id, d.ordinal),
+      order by l.lane for update of l),
+  freed as (
+    update koyomi.lane l set stopped_at = null, stopped_chunk = null, stopped_ordinal = null, due_at = koyomi.now()
+      from held h where l.batch_id = v_run.batch_id and l.lane = h.lane
+      returning h.chunk_id, h.ordinal),
   taken as (
     delete from koyomi.dead d using freed f where d.chunk_id = f.chunk_id and d.ordinal = f.ordinal returning d.ordinal)
   select count(*) into v_in_place from taken;
@@ -85,28 +88,42 @@ end $$;
 
 create function koyomi.pass_stopped_of(p_run bigint) returns void
   language plpgsql as $$
+declare
+  v_lane record;
 begin
-  perform koyomi.pass_stopped(l.batch_id, l.lane)
-    from koyomi.run r join koyomi.lane l on l.batch_id = r.batch_id join koyomi.chunk c on c.id = l.stopped_chunk
-    where r.id = p_run and c.run_id = p_run;
+  for v_lane in
+    select l.batch_id, l.lane
+      from koyomi.run r join koyomi.lane l on l.batch_id = r.batch_id join koyomi.chunk c on c.id = l.stopped_chunk
+      where r.id = p_run and c.run_id = p_run order by l.lane
+  loop
+    perform koyomi.pass_stopped(v_lane.batch_id, v_lane.lane);
+  end loop;
 end $$;
 comment on function koyomi.pass_stopped_of is 'The dead jobs of a run that stop lanes have ended: what is cancelled now is only what waits behind them.';
 
 create function koyomi.resume_lanes(p_batch int, p_keys text[]) returns int
   language plpgsql as $$
 declare
+  v_runs bigint[];
   v_lane koyomi.lane;
   v_run bigint;
   v_lanes int := 0;
 begin
+  -- Run before slice, also of those that end with this.
+  v_runs := array(
+    select r.id from koyomi.run r
+      where r.id in (select d.run_id from koyomi.lane l join koyomi.dead d on d.chunk_id = l.stopped_chunk and d.ordinal = l.stopped_ordinal
+                     where l.batch_id = p_batch and (p_keys is null or d.key = any (p_keys)))
+      order by r.id for no key update);
   for v_lane in
     select l.* from koyomi.lane l join koyomi.dead d on d.chunk_id = l.stopped_chunk and d.ordinal = l.stopped_ordinal
-      where l.batch_id = p_batch and (p_keys is null or d.key = any (p_keys)) order by l.lane
+      where l.batch_id = p_batch and d.run_id = any (v_runs) and (p_keys is null or d.key = any (p_keys)) order by l.lane
   loop
     perform koyomi.pass_stopped(p_batch, v_lane.lane);
-    select c.run_id into v_run from koyomi.chunk c where c.id = v_lane.stopped_chunk;
-    perform koyomi.finish(v_run);
     v_lanes := v_lanes + 1;
+  end loop;
+  foreach v_run in array v_runs loop
+    perform koyomi.finish(v_run);
   end loop;
   perform koyomi.wake(p_batch);
   return v_lanes;
@@ -117,6 +134,8 @@ create function koyomi.discard_dead(p_run bigint, p_keys text[], p_error text, p
   language plpgsql as $$
 declare
   v_batch int;
+  v_lanes int[];
+  v_lane int;
   v_jobs int;
 begin
   select batch_id into v_batch from koyomi.run where id = p_run for no key update;
@@ -125,10 +144,12 @@ begin
     update koyomi.dead set discarded_at = koyomi.now(), discarded_by = p_by, discard_reason = p_reason
       where run_id = p_run and discarded_at is null
         and (p_keys is null or key = any (p_keys)) and (p_error is null or error_class = p_error)
-      returning chunk_id, ordinal),
-  passed as (
-    select koyomi.pass_stopped(v_batch, l.lane) from gone g join koyomi.lane l on l.batch_id = v_batch and l.stopped_chunk = g.chunk_id and l.stopped_ordinal = g.ordinal)
-  select (select count(*) from gone) + 0 * (select count(*) from passed) into v_jobs;
+      returning chunk_id, ordinal)
+  select count(*), array_agg(l.lane order by l.lane) filter (where l.lane is not null) into v_jobs, v_lanes
+    from gone g left join koyomi.lane l on l.batch_id = v_batch and l.stopped_chunk = g.chunk_id and l.stopped_ordinal = g.ordinal;
+  foreach v_lane in array coalesce(v_lanes, '{}') loop
+    perform koyomi.pass_stopped(v_batch, v_lane);
+  end loop;
   perform koyomi.finish(p_run);
   perform koyomi.wake(v_batch);
   return v_jobs;
@@ -139,12 +160,12 @@ create or replace function koyomi.cancel_run(p_run bigint, p_reason text) return
   language plpgsql as $$
 declare
   v_slice koyomi.slice;
-  v_token bigint;
 begin
-  select r.selector_token into v_token from koyomi.run r where r.id = p_run for no key update;
   -- The state first, then the slices: from here on no Unit of this run can commit.
   update koyomi.run
-    set state = 'Cancelled', reason = 'Cancelled', message = p_reason, selector_token = null, selector_id = null, ended_at = koyomi.now()
+    set state = 'Cancelled', reason = 'Cancelled', message = p_reason, selector_token = null, selector_id = null, ended_at = koyomi.now(),
+        -- What a selection wrote that was never dispatched: a later one would take these targets for done.
+        abandoned = case when state = 'Selecting' then abandoned || selector_token else abandoned end
     where id = p_run and state in ('Selecting', 'Running');
   if not found then
     return false;
@@ -154,8 +175,6 @@ begin
     perform koyomi.log_unworked(v_slice, 'Cancelled');
   end loop;
   perform koyomi.cancel_retries(p_run, null, null);
-  -- What a selection wrote that was never dispatched: a later one would take these targets for done.
-  delete from koyomi.chunk where run_id = p_run and selector_token = v_token;
   return true;
 end $$;
 
@@ -167,16 +186,13 @@ create function koyomi.cancel_retries(p_run bigint, p_keys text[], p_ids bigint[
       where f.run_id = p_run and not f.cut and c.id = f.chunk_id and (p_keys is null and p_ids is null or coalesce(c.keys[f.ordinal + 1] = any (p_keys), false) or coalesce(c.ids[f.ordinal + 1] = any (p_ids), false))
       returning f.chunk_id, f.ordinal, f.attempt, c.keys[f.ordinal + 1] as key, c.ids[f.ordinal + 1] as job_id),
   freed as (
-    delete from koyomi.unique_job u using (
-        select o.batch_id, o.key from koyomi.unique_job o join cut on cut.key = o.key and cut.job_id = o.job_id
-          where o.batch_id = (select r.batch_id from koyomi.run r where r.id = p_run) and o.scope = 'Unfinished'
-          order by o.key for update of o) as held
-      where u.batch_id = held.batch_id and u.key = held.key),
+    select koyomi.free_keys((select r.batch_id from koyomi.run r where r.id = p_run), array_agg(key), array_agg(job_id), array_agg(true))
+      from cut where job_id is not null),
   logged as (
     insert into koyomi.work (run_id, chunk_id, attempt, kind, ordinals, succeeded, skipped, cancelled, ended_at)
       select p_run, chunk_id, attempt, 'Cancelled', array_agg(ordinal order by ordinal), 0, 0, count(*), koyomi.now() from cut group by chunk_id, attempt
       returning cancelled)
-  select coalesce(sum(cancelled), 0)::int from logged
+  select coalesce((select sum(cancelled) from logged), 0)::int from freed
 $$;
 comment on function koyomi.cancel_retries is 'Cancels jobs that wait for their next attempt, by key or by number; both null: all of the run.';
 
@@ -221,40 +237,66 @@ begin
   return cardinality(v_gone);
 end $$;
 
+create function koyomi.cancel_enqueued(p_batch int, p_keys text[], p_ids bigint[]) returns bigint
+  language plpgsql as $$
+declare
+  v_run bigint;
+  v_jobs bigint;
+  v_keys text[];  -- of the jobs that were enqueued as unique
+  v_ids bigint[];
+  v_ended boolean[];
+begin
+  if not exists (select from koyomi.inbox i where i.batch_id = p_batch and (p_keys is null and p_ids is null or i.keys && p_keys or i.ids && p_ids)) then
+    return 0;
+  end if;
+  -- The run before the inbox, as who takes jobs does: what is cancelled is in the books as if it had been taken.
+  v_run := koyomi.open_day(p_batch);
+  with hit as (
+    select i.* from koyomi.inbox i
+      where i.batch_id = p_batch and (p_keys is null and p_ids is null or i.keys && p_keys or i.ids && p_ids)
+      order by i.id for update),
+  jobs as (
+    select hit.id, hit.uniq, k.key, k.job_id, k.job, k.n,
+           p_keys is null and p_ids is null or coalesce(k.key = any (p_keys), false) or coalesce(k.job_id = any (p_ids), false) as cancelled
+    from hit cross join lateral rows from (unnest(hit.keys), unnest(hit.ids), jsonb_array_elements(hit.jobs)) with ordinality as k(key, job_id, job, n)),
+  rest as (
+    select j.id, array_agg(j.job_id order by j.n) as ids, array_agg(j.key order by j.n) as keys, jsonb_agg(j.job order by j.n) as jobs
+      from jobs j where not j.cancelled group by j.id),
+  kept as (
+    update koyomi.inbox i set ids = r.ids, keys = r.keys, jobs = r.jobs from rest r where i.id = r.id),
+  gone as (
+    delete from koyomi.inbox i using hit where i.id = hit.id and not exists (select from rest r where r.id = i.id)),
+  chunk as (
+    insert into koyomi.chunk (run_id, selector_token, size, keys, jobs, ids)
+      select v_run, 0, count(*), array_agg(key order by job_id), jsonb_agg(job order by job_id), array_agg(job_id order by job_id)
+      from (select j.key, j.job_id, j.job,
+                   sum(octet_length(j.job::text)) over (order by j.job_id) / 1000000 + (row_number() over (order by j.job_id) - 1) / 500 as place
+            from jobs j where j.cancelled) as j
+      group by place order by place
+      returning id, size),
+  logged as (
+    insert into koyomi.work (run_id, chunk_id, attempt, kind, first, stop, succeeded, skipped, cancelled, ended_at)
+      select v_run, c.id, 1, 'Cancelled', 0, c.size, 0, 0, c.size, koyomi.now() from chunk c)
+  select count(*), array_agg(j.key) filter (where j.uniq), array_agg(j.job_id) filter (where j.uniq), array_agg(true) filter (where j.uniq)
+    into v_jobs, v_keys, v_ids, v_ended from jobs j where j.cancelled;
+  perform koyomi.free_keys(p_batch, v_keys, v_ids, v_ended);
+  return v_jobs;
+end $$;
+comment on function koyomi.cancel_enqueued is 'Cancels jobs that no worker has taken, by key or by number; both null: all of the batch. They belong to the run of the day.';
+
 create function koyomi.cancel_jobs(p_batch int, p_run bigint, p_keys text[], p_ids bigint[]) returns int
   language plpgsql as $$
 declare
   v_run bigint;
   v_slice koyomi.slice;
   v_jobs int := 0;
-  v_more int;
 begin
   -- The inbox before the slices: what leaves it at this moment is in a slice when this statement has waited for it, and its run may be new.
   perform from koyomi.run r
     where r.batch_id = p_batch and r.state in ('Selecting', 'Running') and (p_run is null or r.id = p_run)
     order by r.id for no key update;
   if p_run is null then
-    with hit as (
-      select i.* from koyomi.inbox i where i.batch_id = p_batch and (i.keys && p_keys or i.ids && p_ids) for update),
-    jobs as (
-      select hit.id, hit.uniq, k.key, k.job_id, hit.jobs -> (k.n - 1)::int as job, k.n,
-             coalesce(k.key = any (p_keys), false) or coalesce(k.job_id = any (p_ids), false) as cancelled
-      from hit cross join lateral unnest(hit.keys, hit.ids) with ordinality as k(key, job_id, n)),
-    freed as (
-      delete from koyomi.unique_job u using (
-          select o.key from koyomi.unique_job o join jobs j on j.uniq and j.cancelled and j.key = o.key and j.job_id = o.job_id
-            where o.batch_id = p_batch and o.scope <> 'Period'
-            order by o.key for update of o) as held
-        where u.batch_id = p_batch and u.key = held.key),
-    rest as (
-      select j.id, array_agg(j.job_id order by j.n) as ids, array_agg(j.key order by j.n) as keys, jsonb_agg(j.job order by j.n) as jobs
-        from jobs j where not j.cancelled group by j.id),
-    kept as (
-      update koyomi.inbox i set ids = r.ids, keys = r.keys, jobs = r.jobs from rest r where i.id = r.id),
-    gone as (
-      delete from koyomi.inbox i using hit where i.id = hit.id and not exists (select from rest r where r.id = i.id))
-    select count(*) into v_more from jobs where cancelled;
-    v_jobs := v_jobs + v_more;
+    v_jobs := koyomi.cancel_enqueued(p_batch, coalesce(p_keys, '{}'), coalesce(p_ids, '{}'));
   end if;
   for v_run in
     select r.id from koyomi.run r
@@ -281,21 +323,11 @@ declare
   v_run bigint;
   v_slice koyomi.slice;
   v_jobs bigint := 0;
-  v_more bigint;
 begin
   -- The inbox before the slices: see cancel_jobs.
   perform from koyomi.run r where r.batch_id = p_batch and r.state = 'Running' and (p_run is null or r.id = p_run) order by r.id for no key update;
   if p_run is null then
-    with gone as (
-      delete from koyomi.inbox i where i.batch_id = p_batch returning i.keys, i.ids),
-    freed as (
-      delete from koyomi.unique_job u using (
-          select o.key from koyomi.unique_job o join gone g on o.key = any (g.keys) and o.job_id = any (g.ids)
-            where o.batch_id = p_batch and o.scope <> 'Period'
-            order by o.key for update of o) as held
-        where u.batch_id = p_batch and u.key = held.key)
-    select coalesce(sum(cardinality(keys)), 0) into v_more from gone;
-    v_jobs := v_jobs + v_more;
+    v_jobs := koyomi.cancel_enqueued(p_batch, null, null);
   end if;
   for v_run in
     select r.id from koyomi.run r where r.batch_id = p_batch and r.state = 'Running' and (p_run is null or r.id = p_run) order by r.id for no key update

@@ -1,4 +1,4 @@
--- Upkeep: beat, lost workers, what they held, due retries, closing, abandoned selections, pruning.
+-- Upkeep: beat, lost workers, what they held, due retries, closing, abandoned selections; pruning, which is apart from these.
 
 create or replace function koyomi.cut_retries(p_run bigint, p_until timestamptz) returns int
   language plpgsql as $$
@@ -46,9 +46,9 @@ begin
                      else 'Failed' end,
         reason = case when v_dead > 0 then 'JobsNeedAttention' end,
         message = case when v_dead > 0 then v_dead || case v_dead when 1 then ' job needs attention' else ' jobs need attention' end end,
-        selected = coalesce(r.selected, (select sum(c.size) from koyomi.chunk c where c.run_id = p_run), 0)
-                     + case when r.open_until is null then 0
-                            else coalesce((select sum(w.cancelled) from koyomi.work w where w.run_id = p_run and w.chunk_id is null), 0) end,
+        -- Of a day's run, which is closed once more when its dead jobs were retried, it is known since the first time.
+        selected = coalesce(r.selected, coalesce((select sum(c.size) from koyomi.chunk c where c.run_id = p_run), 0)
+                     + coalesce((select sum(w.cancelled) from koyomi.work w where r.open_until is not null and w.run_id = p_run and w.chunk_id is null), 0)),
         ended_at = koyomi.now()
     where r.id = p_run and r.state = 'Running'
       and not exists (select from koyomi.slice s where s.run_id = p_run)
@@ -77,9 +77,9 @@ declare
   v_slice koyomi.slice := p_slice;
 begin
   select * into v_batch from koyomi.batch where id = p_slice.batch_id;
-  if p_crashed and p_slice.alone then
+  -- Whoever survived is no suspect any more, and others may be worked beside it.
+  if p_crashed and p_slice.alone and p_slice.suspect > 0 then
     v_slice.lost := p_slice.lost + 1;
-    v_slice.suspect := greatest(1, p_slice.suspect);
   elsif p_crashed then
     v_slice.suspect := greatest(p_slice.suspect, least(v_batch.commit_jobs, p_slice.stop - p_slice.position));
   end if;
@@ -103,21 +103,62 @@ begin
 end $$;
 comment on function koyomi.free is 'Frees a slice whose worker is gone. Jobs that may be the reason are worked alone from now on; one that was alone too often is dead.';
 
-create function koyomi.prune(p_rows int) returns int
+-- Pruning: a portion at a time, of so many rows and bytes, and in a transaction of its own. What took longer than its caller may would be rolled
+-- back, and begun again the next time.
+
+create function koyomi.prune_chunks(p_run bigint, p_tokens bigint[], p_rows int, p_bytes bigint, out rows int, out bytes bigint)
+  language sql as $$
+  with seen as (
+    select c.ctid as place, coalesce(pg_column_size(c.jobs), 0) + coalesce(pg_column_size(c.vals), 0) + pg_column_size(c.keys)::bigint as size
+      from koyomi.chunk c where c.run_id = p_run and (p_tokens is null or c.selector_token = any (p_tokens)) limit p_rows),
+  summed as (
+    select place, size, sum(size) over (rows unbounded preceding) - size as before from seen),
+  gone as (
+    delete from koyomi.chunk where ctid = any (array(select place from summed where before < p_bytes)))
+  select count(*)::int, coalesce(sum(size), 0)::bigint from summed where before < p_bytes
+$$;
+comment on function koyomi.prune_chunks is 'Deletes chunks of a run, of these selections or of all (null): at most so many, and no more once so many bytes are deleted.';
+
+create function koyomi.prune_selections(p_rows int, p_bytes bigint) returns int
+  language plpgsql as $$
+declare
+  v_run koyomi.run;
+  v_gone record;
+begin
+  select * into v_run from koyomi.run r where r.abandoned is not null order by r.id limit 1 for no key update skip locked;
+  if not found then
+    return 0;
+  end if;
+  select * into v_gone from koyomi.prune_chunks(v_run.id, v_run.abandoned, p_rows, p_bytes);
+  if v_gone.rows = 0 then
+    update koyomi.run set abandoned = null where id = v_run.id;
+  end if;
+  return v_gone.rows;
+end $$;
+comment on function koyomi.prune_selections is 'Deletes what selections wrote that were given up.';
+
+create function koyomi.prune_runs(p_rows int, p_bytes bigint) returns int
   language plpgsql as $$
 declare
   v_run bigint;
   v_left int := p_rows;
+  v_bytes bigint := p_bytes;
   v_rows int;
+  v_gone record;
 begin
   for v_run in
-    select r.id from koyomi.batch b
-      cross join lateral (
-        select r.id from koyomi.run r
-          where r.batch_id = b.id and r.ended_at <= koyomi.now() - make_interval(days => b.keep_days) and (r.kept_at is null or r.kept_at < r.ended_at)
-          order by r.ended_at limit 20
-          for no key update of r skip locked) r
-      limit 20
+    select begun.id
+      from (select r.id from koyomi.run r where r.pruned_at is not null order by r.id limit 20 for no key update skip locked) as begun
+    union all
+    select old.id
+      from (select r.id from koyomi.batch b
+              cross join lateral (
+                select r.id from koyomi.run r
+                  where r.batch_id = b.id and r.ended_at <= koyomi.now() - make_interval(days => b.keep_days) and (r.kept_at is null or r.kept_at < r.ended_at)
+                    and r.pruned_at is null
+                  order by r.ended_at limit 20
+                  for no key update of r skip locked) r
+              limit 20) as old
   loop
     if exists (select from koyomi.dead d where d.run_id = v_run and d.discarded_at is null) then
       -- Marked, so that it is out of the index and never stands before those that can go.
@@ -126,25 +167,35 @@ begin
       exit when v_left <= 0;
       continue;
     end if;
+    -- Half of a run says something else than the whole.
+    update koyomi.run set pruned_at = koyomi.now() where id = v_run and pruned_at is null;
     -- The run's own row goes last, when nothing refers to it any more.
     delete from koyomi.skipped where ctid = any (array(select ctid from koyomi.skipped where run_id = v_run limit v_left));
     get diagnostics v_rows = row_count; v_left := v_left - v_rows;
     delete from koyomi.failure where ctid = any (array(select ctid from koyomi.failure where run_id = v_run limit v_left));
     get diagnostics v_rows = row_count; v_left := v_left - v_rows;
-    delete from koyomi.dead where ctid = any (array(select ctid from koyomi.dead where run_id = v_run limit v_left));
-    get diagnostics v_rows = row_count; v_left := v_left - v_rows;
     delete from koyomi.work where ctid = any (array(select ctid from koyomi.work where run_id = v_run limit v_left));
     get diagnostics v_rows = row_count; v_left := v_left - v_rows;
-    delete from koyomi.chunk where ctid = any (array(select ctid from koyomi.chunk where run_id = v_run limit v_left));
-    get diagnostics v_rows = row_count; v_left := v_left - v_rows;
-    exit when v_left <= 0;
+    with seen as (
+      select d.ctid as place, pg_column_size(d.payload)::bigint as size from koyomi.dead d where d.run_id = v_run limit v_left),
+    summed as (
+      select place, size, sum(size) over (rows unbounded preceding) - size as before from seen),
+    gone as (
+      delete from koyomi.dead where ctid = any (array(select place from summed where before < v_bytes)))
+    select count(*)::int as rows, coalesce(sum(size), 0)::bigint as bytes into v_gone from summed where before < v_bytes;
+    v_left := v_left - v_gone.rows;
+    v_bytes := v_bytes - v_gone.bytes;
+    select * into v_gone from koyomi.prune_chunks(v_run, null, v_left, v_bytes);
+    v_left := v_left - v_gone.rows;
+    v_bytes := v_bytes - v_gone.bytes;
+    exit when v_left <= 0 or v_bytes <= 0;
     delete from koyomi.run where id = v_run;
     v_left := v_left - 1;
     exit when v_left <= 0;
   end loop;
   return p_rows - v_left;
 end $$;
-comment on function koyomi.prune is 'Deletes at most so many rows of runs that ended longer ago than their batch''s spec.history.days, the oldest first. A run with jobs that need attention stays until they are retried or discarded.';
+comment on function koyomi.prune_runs is 'Deletes at most so many rows, and no more once so many bytes of payloads are deleted, of runs that ended longer ago than their batch''s spec.history.days: first those that were begun, then the oldest. A run with jobs that need attention stays until they are retried or discarded.';
 
 create function koyomi.prune_workers(p_rows int) returns int
   language sql as $$
@@ -169,8 +220,10 @@ comment on function koyomi.prune_workers is 'Deletes rows of processes that ende
 
 create index skipped_run on koyomi.skipped (run_id);
 create index failure_run on koyomi.failure (run_id);
--- What prune() may find: oldest first, without the runs that it found worth keeping.
-create index run_old on koyomi.run (batch_id, ended_at) where ended_at is not null and (kept_at is null or kept_at < ended_at);
+-- What prune_runs() may find: oldest first, without the runs that it found worth keeping.
+create index run_old on koyomi.run (batch_id, ended_at) where ended_at is not null and (kept_at is null or kept_at < ended_at) and pruned_at is null;
+create index run_pruned on koyomi.run (id) where pruned_at is not null;
+create index run_abandoned on koyomi.run (id) where abandoned is not null;
 create index run_selector on koyomi.run (selector_id) where selector_id is not null;
 create index worker_old on koyomi.worker (batch_id, kind, (coalesce(stopped_at, lost_at))) where stopped_at is not null or lost_at is not null;
 
@@ -232,8 +285,19 @@ begin
         coalesce('the selection was given up; its last problem: ' || r.message, 'the trigger that selected went away and none came after it'))
       from koyomi.run r where r.id = v_run;
   end loop;
+end $$;
+comment on function koyomi.sweep is 'Upkeep: beat, lost workers, their slices, due retries, closing, abandoned selections. Workers, triggers and the operator all call it, and then prune().';
+
+create function koyomi.prune() returns void
+  language plpgsql as $$
+begin
+  if not pg_try_advisory_xact_lock(hashtext('koyomi.prune'), 0) then
+    return;
+  end if;
   delete from koyomi.unique_job u
     where (u.batch_id, u.key) in (select o.batch_id, o.key from koyomi.unique_job o where o.until <= koyomi.now() limit 1000 for update skip locked);
-  perform koyomi.prune(5000);
+  perform koyomi.prune_selections(5000, 67108864);
+  perform koyomi.prune_runs(5000, 67108864);
   perform koyomi.prune_workers(100);
 end $$;
+comment on function koyomi.prune is 'Deletes a portion of what is not needed any more. Never in one transaction with sweep(), which must come to its end: beats and lost workers depend on it.';

@@ -14,9 +14,10 @@ import org.flywaydb.core.api.FlywayException;
 /**
  * Brings the queue's schema up to date; the only thing that changes it.
  *
- * <p>Its tables are locked for as long as that takes, which is moments. Everybody waits behind a
- * lock that is waited for, so a try that does not get its locks at once is given up, and made again
- * when the others had their turn. How long it waits stands at the beginning of each migration.
+ * <p>Its tables are locked for as long as that takes: moments where they are small, and else for as
+ * long as indexes over them are built. Everybody waits behind a lock that is waited for, so a try
+ * that does not get its locks at once is given up, and made again when the others had their turn.
+ * How long it waits stands at the beginning of each migration.
  */
 public final class Migration {
   /** Held while the schema changes, so that one of several processes does it. */

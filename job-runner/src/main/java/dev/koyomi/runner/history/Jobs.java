@@ -108,10 +108,10 @@ public final class Jobs {
         .list();
   }
 
-  /** What a selection has written that is not dispatched is no job yet. */
+  /** What a selection has written that is not dispatched is no job yet, or never. */
   private static final String ALL_CHUNKS =
       "select a.id from koyomi.chunk a where a.run_id = r.id and a.selector_token is distinct from"
-          + " r.selector_token";
+          + " r.selector_token and (r.abandoned is null or a.selector_token <> all (r.abandoned))";
 
   private static String runsWith(JobRow.State state) {
     return switch (state) {

@@ -252,36 +252,29 @@ public final class Runs {
   }
 
   /**
-   * A new token first, then the chunks of the old one: whoever still writes under the old token
-   * cannot commit any more. Chunks of earlier selections of the run stay.
+   * Whoever still writes under the old token cannot commit any more; what it has written is
+   * abandoned. Chunks of earlier selections of the run stay.
    */
   private static Optional<Opening> takeOver(
       Handle handle, Existing run, long selector, long token, boolean rest) {
-    Optional<Long> before =
+    int taken =
         handle
-            .createQuery(
+            .createUpdate(
                 """
-                update koyomi.run r set selector_token = :token, selector_id = :selector, selecting_since = koyomi.now()
+                update koyomi.run r set selector_token = :token, selector_id = :selector, selecting_since = koyomi.now(),
+                    abandoned = r.abandoned || old.selector_token
                   from (select o.id, o.selector_token from koyomi.run o where o.id = :run and o.state = 'Selecting' for no key update) as old
                   where r.id = old.id
                     and not exists (select from koyomi.worker w
                                     where w.id = r.selector_id and w.stopped_at is null and w.lost_at is null)
-                  returning old.selector_token
                 """)
             .bind("run", run.id)
             .bind("token", token)
             .bind("selector", selector)
-            .mapTo(Long.class)
-            .findOne();
-    if (before.isEmpty()) {
-      return Optional.empty();
-    }
-    handle
-        .createUpdate("delete from koyomi.chunk where run_id = :run and selector_token = :before")
-        .bind("run", run.id)
-        .bind("before", before.get())
-        .execute();
-    return Optional.of(new Opening.Select(run.id, token, run.logicalDate, rest, 0));
+            .execute();
+    return taken == 1
+        ? Optional.of(new Opening.Select(run.id, token, run.logicalDate, rest, 0))
+        : Optional.empty();
   }
 
   private static Optional<Opening> reopen(
@@ -295,7 +288,8 @@ public final class Runs {
                 update koyomi.run r
                   set state = 'Selecting', reason = null, message = null, ended_at = null, attempt = attempt + 1,
                       revision = :revision, exclusive = :exclusive, selector_token = :token, selector_id = :selector,
-                      select_timeout = make_interval(secs => :selectSeconds), selecting_since = koyomi.now()
+                      select_timeout = make_interval(secs => :selectSeconds), selecting_since = koyomi.now(),
+                      pruned_at = null
                   where r.id = :run and r.state = 'Failed' and r.selected is null
                     and not (:exclusive and exists (select from koyomi.run o
                                where o.batch_id = r.batch_id and o.exclusive and o.state in ('Selecting', 'Running')))

@@ -11,6 +11,8 @@ import java.sql.Connection;
 import java.sql.SQLException;
 import java.time.Duration;
 import java.util.Arrays;
+import java.util.List;
+import java.util.regex.Pattern;
 import org.jspecify.annotations.NullUnmarked;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -92,6 +94,7 @@ final class EnqueueDbTest {
 
   private void sweep() {
     billing.text("select koyomi.sweep()::text");
+    billing.text("select koyomi.prune()::text");
   }
 
   @Test
@@ -443,9 +446,100 @@ final class EnqueueDbTest {
     assertThat(billing.count("select count(*) from koyomi.inbox")).isEqualTo(1);
   }
 
-  @Test
-  void twoWhoEnqueueTheSameKeysInAnotherOrderDoNotWaitForEachOther() throws Exception {
+  /**
+   * The key of a job that is about to end is neither taken nor free: the answer is that of who ends
+   * it.
+   */
+  @ParameterizedTest
+  @CsvSource({"true, 2", "false, enqueued already"})
+  void waitsForWhoIsFreeingTheKey(boolean commits, String answer) throws Exception {
+    String unique = ", unique_while => 'Unfinished'";
+    enqueue(1, unique);
+    LeasedSlice slice = lease();
+    try (Rival worker = new Rival(DATABASE.dataSource());
+        Rival enqueuer = new Rival(DATABASE.dataSource())) {
+      worker.inOpenTransaction(
+          connection ->
+              text(
+                  connection,
+                  "select koyomi.advance(%d, %d, 0, 1, null)::text"
+                      .formatted(slice.id(), slice.lease())));
+
+      var waiting = enqueuer.blocked(connection -> text(connection, enqueueing(1, unique)));
+      assertThat(waiting).isNotDone();
+      if (commits) {
+        worker.commit();
+      } else {
+        worker.connection().rollback();
+      }
+
+      assertThat(Rival.outcome(waiting)).isEqualTo(answer);
+    }
+  }
+
+  /** Whoever is told that a key is taken may keep its transaction open for as long as it likes. */
+  @ParameterizedTest
+  @ValueSource(
+      strings = {"a lease", "the end of a job", "an expiry", "a cancel", "a clear", "a sweep"})
+  void whoIsToldThatAKeyIsTakenHoldsUpNobody(String who) throws Exception {
+    String unique =
+        who.equals("a lease") ? ", unique_while => 'Waiting'" : ", unique_while => 'Unfinished'";
+    enqueue(1, unique + (who.equals("an expiry") ? ", expires_at => koyomi.now() + '1 s'" : ""));
+    String free =
+        switch (who) {
+          case "a lease", "an expiry" ->
+              "select koyomi.lease(%d, 7, false, true, -1, null, 0, '{}', false)::text"
+                  .formatted(billing.join());
+          case "a cancel" ->
+              "select koyomi.cancel_jobs(%d, null, '{1}', null)::text".formatted(billing.batchId());
+          case "a clear" -> "select koyomi.clear(%d, null)::text".formatted(billing.batchId());
+          case "a sweep" -> {
+            lease();
+            billing.execute("update koyomi.slice set alone = true, suspect = 1, lost = 2");
+            billing.execute("update koyomi.worker set lost_at = koyomi.now()");
+            yield "select koyomi.sweep()::text";
+          }
+          default -> {
+            LeasedSlice slice = lease();
+            yield "select koyomi.advance(%d, %d, 0, 1, null)::text"
+                .formatted(slice.id(), slice.lease());
+          }
+        };
+    try (Connection open = DATABASE.dataSource().getConnection()) {
+      open.setAutoCommit(false);
+      assertThat(text(open, enqueueing(1, unique))).isEqualTo("enqueued already");
+      clock.advance(Duration.ofSeconds(1));
+
+      withoutWaiting(free);
+
+      assertThat(enqueue(1, unique)).isNotEqualTo("enqueued already");
+      open.commit();
+    }
+  }
+
+  private void withoutWaiting(String sql) throws SQLException {
+    try (Connection connection = DATABASE.dataSource().getConnection()) {
+      text(connection, "select set_config('lock_timeout', '2s', false)");
+      try {
+        text(connection, sql);
+      } finally {
+        text(connection, "select set_config('lock_timeout', '0', false)");
+      }
+    }
+  }
+
+  /**
+   * @param expired whether the second key was taken for a period that is over
+   */
+  @ParameterizedTest
+  @ValueSource(booleans = {true, false})
+  void twoWhoEnqueueTheSameKeysInAnotherOrderDoNotWaitForEachOther(boolean expired)
+      throws Exception {
     String unique = ", unique_while => 'Waiting'";
+    if (expired) {
+      enqueue(2, ", unique_for => '1 s'");
+      clock.advance(Duration.ofSeconds(1));
+    }
     try (Rival one = new Rival(DATABASE.dataSource());
         Rival other = new Rival(DATABASE.dataSource())) {
       one.inOpenTransaction(connection -> text(connection, enqueueing(1, unique)));
@@ -469,12 +563,11 @@ final class EnqueueDbTest {
           + " '%1$s', false), set_config('enable_indexonlyscan', '%1$s', false)";
 
   /**
-   * One enqueues two keys, another frees them, and a third holds up the freeing at the second: all
-   * take them in one order.
+   * A third one holds up the freeing at the second key; who enqueues meanwhile waits for nobody.
    */
   @ParameterizedTest
   @ValueSource(strings = {"a lease", "a cancel", "a clear", "the end of a slice"})
-  void freesKeysInTheOrderInWhichTheyAreTaken(String how) throws Exception {
+  void freesKeysInTheirOrder(String how) throws Exception {
     String both =
         "select koyomi.enqueue_all('billing/invoices', '[%s]', unique_while => '%s')::text";
     String scope = how.equals("a lease") ? "Waiting" : "Unfinished";
@@ -503,14 +596,21 @@ final class EnqueueDbTest {
                   .execute("select from koyomi.unique_job where key = 'b' for update"));
       text(freeing.connection(), KEYS_AS_THEY_LIE.formatted("off"));
       var freed = freeing.blocked(connection -> text(connection, free));
-      var enqueued =
-          enqueuer.blocked(
-              connection ->
-                  text(connection, both.formatted("{\"key\": \"a\"}, {\"key\": \"b\"}", scope)));
+      assertThat(
+              text(
+                  enqueuer.connection(),
+                  "select string_agg(key, '') from (select key from koyomi.unique_job for update"
+                      + " skip locked) as free"))
+          .as("the first is locked, the second is waited for")
+          .isNull();
+      assertThat(
+              text(
+                  enqueuer.connection(),
+                  both.formatted("{\"key\": \"a\"}, {\"key\": \"b\"}", scope)))
+          .isEqualTo("{NULL,NULL}");
       third.commit();
 
       assertThat(Rival.outcome(freed)).isNotNull();
-      assertThat(Rival.outcome(enqueued)).doesNotContain("NULL");
       text(freeing.connection(), KEYS_AS_THEY_LIE.formatted("on"));
     }
   }
@@ -628,6 +728,81 @@ final class EnqueueDbTest {
             billing.text(
                 "select string_agg(state || ' ' || request, ', ' order by id) from koyomi.run"))
         .isEqualTo("Succeeded enqueued/2026-11-01, Running enqueued/2026-11-02");
+  }
+
+  @Test
+  void countsAnExpiredJobOnceThoughTheRunOfTheDayIsClosedTwice() throws Exception {
+    enqueue(1, ", expires_at => koyomi.now() + interval '1 minute'");
+    clock.advance(Duration.ofMinutes(1));
+    enqueue(2);
+    fail(lease(), null);
+    clock.advance(Duration.ofDays(1));
+    sweep();
+    assertThat(billing.run()).isEqualTo("Failed 2/0/0/1");
+
+    billing.text("select koyomi.retry_dead(1, null, null)::text");
+    work();
+
+    assertThat(billing.run()).isEqualTo("Succeeded 2/1/0/0");
+  }
+
+  /** A batch that is fired each minute and mostly selects nothing, and a run of many pieces. */
+  @Test
+  void findsTheSizeOfASliceAmongManyRunsAndPieces() {
+    billing.execute(
+        """
+        insert into koyomi.run (batch_id, occurrence, request, logical_date, revision, state, exclusive, select_timeout, created_at, ended_at, selected)
+          select %d, koyomi.now(), n::text, '2026-11-01', 'r', 'Succeeded', false, '1m', koyomi.now(), koyomi.now(), case n when 1 then 1 else 0 end
+            from generate_series(1, 10000) as n
+        """
+            .formatted(billing.batchId()));
+    billing.execute(
+        """
+        insert into koyomi.work (run_id, kind, first, stop, succeeded, skipped, cancelled, began_at, ended_at)
+          select 1, 'Done', 0, 10, 10, 0, 0, koyomi.now() - interval '1 s', koyomi.now() from generate_series(1, 10000)
+        """);
+    billing.execute("vacuum analyze koyomi.run, koyomi.work");
+    String ask = "select koyomi.slice_size(%d)".formatted(billing.batchId());
+    assertThat(billing.count(ask)).isEqualTo(50);
+
+    long pages =
+        DATABASE
+            .jdbi()
+            .withHandle(
+                handle -> {
+                  handle.createQuery(ask).mapTo(Long.class).one();
+                  return handle
+                      .createQuery("explain (analyze, buffers) " + ask)
+                      .mapTo(String.class)
+                      .stream()
+                      .flatMap(
+                          line -> Pattern.compile("(?:hit|read)=(\\d+)").matcher(line).results())
+                      .mapToLong(match -> Long.parseLong(match.group(1)))
+                      .sum();
+                });
+    assertThat(pages).as("pages that were looked at").isLessThan(100);
+  }
+
+  /** Few of many keys are there for a period. */
+  @Test
+  void findsKeysWhosePeriodIsOverByAnIndex() {
+    billing.execute(
+        "insert into koyomi.unique_job (batch_id, key, job_id, scope, until) select %d, n::text, n, 'Unfinished', null from generate_series(1, 10000) as n"
+            .formatted(billing.batchId()));
+    billing.execute("vacuum analyze koyomi.unique_job");
+
+    List<String> plan =
+        DATABASE
+            .jdbi()
+            .withHandle(
+                handle ->
+                    handle
+                        .createQuery(
+                            "explain select from koyomi.unique_job o where o.until <= koyomi.now()"
+                                + " limit 1000 for update skip locked")
+                        .mapTo(String.class)
+                        .list());
+    assertThat(plan).anyMatch(line -> line.contains("unique_job_until"));
   }
 
   @Test

@@ -688,6 +688,112 @@ final class LaneDbTest {
         .isEqualTo("Succeeded: 3 = 2 done, 0 dead, 1 discarded, 0 cancelled; 0 retrying, 0 left");
   }
 
+  /** Two lanes that dead jobs hold, the one of the higher number for longer. */
+  private int[] stopTwoLanes() throws SQLException {
+    register(STOPPING);
+    enqueue("a", 1);
+    enqueue("b", 1);
+    billing.text(FILL.formatted(billing.batchId()));
+    billing.execute("update koyomi.lane set due_at = koyomi.now() - lane * interval '1 minute'");
+    fail(lease(), null);
+    fail(lease(), null);
+    int[] lanes =
+        DATABASE
+            .jdbi()
+            .withHandle(
+                handle ->
+                    handle
+                        .createQuery(
+                            "select lane from koyomi.lane where stopped_at is not null order by"
+                                + " stopped_chunk, lane")
+                        .mapTo(Integer.class)
+                        .stream()
+                        .mapToInt(Integer::intValue)
+                        .sorted()
+                        .toArray());
+    assertThat(lanes).hasSize(2);
+    return lanes;
+  }
+
+  /** As those lock them who fill lanes. */
+  @ParameterizedTest
+  @ValueSource(
+      strings = {
+        "retry_dead(1, null, null)",
+        "discard_dead(1, null, null, 'ann', 'a test')",
+        "resume_lanes(1, null)",
+        "clear(1, null)",
+      })
+  void locksLanesInTheirOrder(String verb) throws Exception {
+    int[] lanes = stopTwoLanes();
+    try (Rival third = new Rival(DATABASE.dataSource());
+        Rival asking = new Rival(DATABASE.dataSource())) {
+      third.inOpenTransaction(
+          open ->
+              open.createStatement()
+                  .execute(
+                      "select from koyomi.lane where lane = %d for update".formatted(lanes[1])));
+      // The order of a scan is no merit of the statement.
+      text(
+          asking.connection(),
+          "select set_config('enable_seqscan', 'off', false) || set_config('enable_hashjoin',"
+              + " 'off', false) || set_config('enable_mergejoin', 'off', false)");
+      var asked =
+          asking.blocked(connection -> text(connection, "select koyomi.%s::text".formatted(verb)));
+      assertThat(
+              billing.count(
+                  "select count(*) from (select from koyomi.lane for update skip locked) as free"))
+          .as("the lower one is locked already")
+          .isZero();
+      third.commit();
+      assertThat(Rival.outcome(asked)).isNotNull();
+      text(
+          asking.connection(),
+          "select set_config('enable_seqscan', 'on', false) || set_config('enable_hashjoin',"
+              + " 'on', false) || set_config('enable_mergejoin', 'on', false)");
+    }
+  }
+
+  /** With a slice in hand it would wait for the run of one who waits for the slice. */
+  @Test
+  void resumesALaneRunBeforeSlice() throws Exception {
+    stopTwoLanes();
+    billing.execute("update koyomi.run set open_until = null");
+    try (Rival cancelling = new Rival(DATABASE.dataSource());
+        Rival resuming = new Rival(DATABASE.dataSource())) {
+      cancelling.inOpenTransaction(
+          open -> open.createStatement().execute("select from koyomi.run for no key update"));
+      var resumed =
+          resuming.blocked(
+              connection -> text(connection, "select koyomi.resume_lanes(1, null)::text"));
+      assertThat(resumed).isNotDone();
+      assertThat(text(cancelling.connection(), "select koyomi.cancel_run(1, 'wrong')::text"))
+          .isEqualTo("true");
+      cancelling.commit();
+      assertThat(Rival.outcome(resumed)).isEqualTo("0");
+    }
+    assertThat(billing.text("select state || ' ' || dead from koyomi.runs"))
+        .isEqualTo("Cancelled 2");
+  }
+
+  @Test
+  void writesOnlyTheLanesThatItFills() {
+    register(BY_KEY);
+    enqueue("a", 1);
+    billing.text(FILL.formatted(billing.batchId()));
+    String before = billing.text("select ctid::text from koyomi.lane");
+    enqueue("b", 1);
+
+    billing.text(FILL.formatted(billing.batchId()));
+
+    assertThat(billing.count("select count(*) from koyomi.lane")).isEqualTo(2);
+    assertThat(
+            billing.text(
+                "select ctid::text from koyomi.lane where lane = koyomi.lane_of('a', (select lanes"
+                    + " from koyomi.batch))"))
+        .isEqualTo(before);
+  }
+
   /** The job that stopped it has ended already: it is dead, and is not cancelled too. */
   @ParameterizedTest
   @CsvSource(
@@ -959,7 +1065,9 @@ final class LaneDbTest {
 
     assertThatThrownBy(
             () -> new Batches(DATABASE.jdbi()).register("billing/invoices", "test", 2, definition))
-        .hasMessageContaining("the order can only change while the batch is empty");
+        .hasMessageContaining(
+            "spec.job.order: the order can only change while the batch is empty, and run 1 is"
+                + " selecting; let its jobs end, or cancel it");
   }
 
   /** A dispatch is putting jobs into lanes. */

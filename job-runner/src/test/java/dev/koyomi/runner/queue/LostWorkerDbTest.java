@@ -295,6 +295,37 @@ final class LostWorkerDbTest {
     assertThat(billing.count("select count(*) from koyomi.dead")).isZero();
   }
 
+  /** Once the suspect has survived, other slots of its process lease again. */
+  @ParameterizedTest
+  @CsvSource({"1, 1", "3, 3"})
+  void aCrashAfterASuspectSurvivedIsNoProofAgainstTheJobBehindIt(int jobs, int suspect)
+      throws Exception {
+    billing =
+        Billing.with(
+            DATABASE,
+            10,
+            Billing.committing(
+                Billing.manifest("maxAttempts: 2", "onLost: 1, maxAttempts: 2"),
+                jobs == 1 ? "{mode: Each}" : "{mode: Many, jobs: %d}".formatted(jobs)));
+    billing.fire();
+    long lost = billing.join();
+    lease(lost);
+    crash(lost);
+    long worker = billing.join();
+    LeasedSlice survivor = lease(worker);
+    for (int at = 0; at < jobs; at++) {
+      work(survivor, at);
+    }
+    assertThat(slices()).isEqualTo("%d-10 suspect 0 lost 0".formatted(jobs));
+    enqueue("other");
+    assertThat(tryLease(worker, false)).isPresent();
+
+    crash(worker);
+
+    assertThat(billing.count("select count(*) from koyomi.dead")).isZero();
+    assertThat(slices()).startsWith("%d-10 suspect %d lost 0".formatted(jobs, suspect));
+  }
+
   @ParameterizedTest
   @CsvSource({"Continue, a2, 0", "StopLane, none, 1"})
   void aDeadJobOfALaneIsTreatedAsAnyOther(String onDead, String done, int stopped)

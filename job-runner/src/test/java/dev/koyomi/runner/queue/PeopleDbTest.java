@@ -3,6 +3,8 @@ package dev.koyomi.runner.queue;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import dev.koyomi.runner.history.JobRow;
+import dev.koyomi.runner.history.Jobs;
 import dev.koyomi.runner.testing.Billing;
 import dev.koyomi.runner.testing.Rival;
 import dev.koyomi.runner.testing.TestDatabase;
@@ -14,6 +16,7 @@ import java.sql.Connection;
 import java.sql.SQLException;
 import java.time.Duration;
 import java.util.List;
+import java.util.Optional;
 import java.util.concurrent.locks.LockSupport;
 import java.util.function.BooleanSupplier;
 import org.jspecify.annotations.NullUnmarked;
@@ -229,7 +232,9 @@ final class PeopleDbTest {
     assertThat(books())
         .isEqualTo("Succeeded: 5 = 4 done, 0 dead, 0 discarded, 1 cancelled; 0 left");
     assertThat(
-            billing.text("select string_agg(subscription_id::text, ' ' order by id) from invoice"))
+            billing.text(
+                "select string_agg(subscription_id::text, ' ' order by subscription_id) from"
+                    + " invoice"))
         .isEqualTo("1 2 4 5");
   }
 
@@ -286,6 +291,62 @@ final class PeopleDbTest {
               default -> "1 3";
             });
     assertThat(billing.count("select count(*) from koyomi.unique_job")).isZero();
+  }
+
+  /** They are of the day's run, as if a worker had taken them. */
+  @ParameterizedTest
+  @CsvSource(
+      delimiter = '|',
+      quoteCharacter = '\0',
+      value = {
+        "Unordered | cancel_jobs(1, null, array['2', '4'], null) | 2 4",
+        "FifoByKey | cancel_jobs(1, null, array['2', '4'], null) | 2 4",
+        "Unordered | clear(1, null) | 1 2 3 4",
+        "FifoByKey | clear(1, null) | 1 2 3 4",
+      })
+  void whatIsCancelledBeforeAWorkerTakesItIsInTheBooks(String order, String verb, String keys)
+      throws Exception {
+    billing =
+        Billing.with(
+            DATABASE, 4, Billing.manifest("job: {", "job: {order: {mode: %s}, ".formatted(order)));
+    billing.text(
+        """
+        select koyomi.enqueue_all('billing/invoices', (
+          select jsonb_agg(jsonb_build_object('key', g, 'payload', jsonb_build_object('subscriptionId', g, 'billingDate', '2026-11-01')))
+            from generate_series(1, 3) as g))::text
+        """);
+    enqueue("4");
+    int cancelled = keys.split(" ").length;
+
+    assertThat(ask(verb)).isEqualTo(cancelled);
+
+    assertThat(books())
+        .isEqualTo(
+            "Running: %1$d = 0 done, 0 dead, 0 discarded, %1$d cancelled; %2$d left"
+                .formatted(cancelled, 4 - cancelled));
+    assertThat(
+            new Jobs(DATABASE.jdbi())
+                .list(
+                    new Jobs.Filter(
+                        1, Optional.empty(), Optional.of(JobRow.State.Cancelled), Optional.empty()),
+                    10))
+        .extracting(JobRow::key)
+        .containsExactly(keys.split(" "));
+    billing.workOnce(true);
+    assertThat(books())
+        .isEqualTo(
+            "Running: 4 = %d done, 0 dead, 0 discarded, %d cancelled; 0 left"
+                .formatted(4 - cancelled, cancelled));
+  }
+
+  @Test
+  void writesNothingWhenNoEnqueuedJobIsCancelled() throws Exception {
+    billing = Billing.with(DATABASE, 1);
+    enqueue("1");
+
+    assertThat(ask("cancel_jobs(1, null, array['2'], null)")).isZero();
+
+    assertThat(billing.count("select count(*) from koyomi.run")).isZero();
   }
 
   /** The cursor stands where it stood: only the end of the lease keeps its Unit from committing. */
@@ -605,6 +666,13 @@ final class PeopleDbTest {
 
     assertThat(books())
         .isEqualTo("PartiallyFailed: 10 = 7 done, 3 dead, 0 discarded, 0 cancelled; 0 left");
+    assertThat(
+            new Jobs(DATABASE.jdbi())
+                .list(
+                    new Jobs.Filter(1, Optional.empty(), Optional.empty(), Optional.empty()), 100))
+        .as("what was never dispatched is no job")
+        .hasSize(10);
+    billing.text("select koyomi.prune()::text");
     assertThat(billing.count("select sum(size) from koyomi.chunk")).isEqualTo(10);
   }
 

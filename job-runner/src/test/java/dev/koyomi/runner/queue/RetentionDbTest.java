@@ -1,17 +1,22 @@
 package dev.koyomi.runner.queue;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.koyomi.runner.testing.Billing;
 import dev.koyomi.runner.testing.TestClock;
 import dev.koyomi.runner.testing.TestDatabase;
+import java.security.SecureRandom;
 import java.time.Duration;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import java.util.stream.Collectors;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.RegisterExtension;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** What is old goes, in small batches; what a person must still look at stays. */
 final class RetentionDbTest {
@@ -37,6 +42,7 @@ final class RetentionDbTest {
 
   private void sweep() {
     billing.text("select koyomi.sweep()::text");
+    billing.text("select koyomi.prune()::text");
   }
 
   private long rows(long run) {
@@ -110,11 +116,70 @@ final class RetentionDbTest {
     long left = rows(old);
     assertThat(left).isGreaterThan(10);
     while (left > 0) {
-      assertThat(billing.count("select koyomi.prune(4)")).isEqualTo(Math.min(4, left));
+      assertThat(billing.count("select koyomi.prune_runs(4, 1000000)"))
+          .isEqualTo(Math.min(4, left));
       assertThat(rows(old)).isEqualTo(left - Math.min(4, left));
       left = rows(old);
     }
-    assertThat(billing.count("select koyomi.prune(4)")).isZero();
+    assertThat(billing.count("select koyomi.prune_runs(4, 1000000)")).isZero();
+  }
+
+  /** A chunk may have a megabyte, and five thousand of them are what no statement has time for. */
+  @ParameterizedTest
+  @ValueSource(strings = {"chunk", "dead"})
+  void deletesNoMoreBytesAtATimeThanItIsTold(String table) {
+    pastRuns(2, "'Succeeded'");
+    // Random, so that none of it is compressed away.
+    String payload =
+        "(select jsonb_build_array(jsonb_build_object('x', string_agg(md5(random()::text), '')))"
+            + " from generate_series(1, 313) where g > 0)";
+    billing.execute(
+        table.equals("chunk")
+            ? "insert into koyomi.chunk (run_id, selector_token, size, keys, jobs) select r.id, 0,"
+                + " 1,"
+                + " '{k}', %s from koyomi.run r, generate_series(1, 5) g".formatted(payload)
+            : "insert into koyomi.dead (chunk_id, ordinal, run_id, key, payload, kind, attempt,"
+                + " error_class, message, at, discarded_at) select r.id, g, r.id, 'k', %s, 'Dead', 1, 'X', 'broken', koyomi.now(), koyomi.now() from koyomi.run r, generate_series(1, 5) g"
+                    .formatted(payload));
+    List<Long> left = new ArrayList<>();
+    for (int i = 0; i < 5; i++) {
+      billing.count("select koyomi.prune_runs(5000, 25000)");
+      left.add(billing.count("select count(*) from koyomi." + table));
+    }
+    assertThat(left).containsExactly(7L, 4L, 1L, 0L, 0L);
+    assertThat(states()).isEmpty();
+  }
+
+  @Test
+  void aSweepDoesNotWaitForPruning() {
+    pastRuns(1, "'Succeeded'");
+
+    billing.text("select koyomi.sweep()::text");
+
+    assertThat(states()).as("what is old is deleted apart from it").isEqualTo("1 Succeeded");
+    sweep();
+    assertThat(states()).isEmpty();
+  }
+
+  /** Of a run that is half gone, a target that is not found may have been done. */
+  @Test
+  void refusesToSelectForARunThatIsBeingDeleted() throws Exception {
+    long old = run("old", false);
+    clock.advance(Duration.ofDays(8));
+    billing.count("select koyomi.prune_runs(1, 1000000)");
+    assertThat(rows(old)).isPositive();
+
+    assertThatThrownBy(
+            () ->
+                new Runs(DATABASE.jdbi(), new SecureRandom())
+                    .again(old, Reselection.Rest, "r", Duration.ofMinutes(1), billing.join()))
+        .hasMessageContaining(
+            "run 1 ended longer ago than spec.history.days and is being deleted: what it did is not"
+                + " known any more, and nothing can be selected for it");
+
+    billing.execute("update koyomi.batch set keep_days = 1000");
+    sweep();
+    assertThat(rows(old)).as("what was begun is ended").isZero();
   }
 
   @Test
@@ -207,6 +272,7 @@ final class RetentionDbTest {
                               cross join lateral (
                                 select r.id from koyomi.run r
                                   where r.batch_id = b.id and r.ended_at <= koyomi.now() - make_interval(days => b.keep_days) and (r.kept_at is null or r.kept_at < r.ended_at)
+                                    and r.pruned_at is null
                                   order by r.ended_at limit 20
                                   for no key update of r skip locked) r
                               limit 20
@@ -214,7 +280,7 @@ final class RetentionDbTest {
                         .mapTo(String.class)
                         .collect(Collectors.joining("\n")));
     assertThat(plan).contains("run_old").doesNotContain("Seq Scan on run");
-    assertThat(billing.count("select koyomi.prune(100)")).isZero();
+    assertThat(billing.count("select koyomi.prune_runs(100, 1000000)")).isZero();
   }
 
   @Test

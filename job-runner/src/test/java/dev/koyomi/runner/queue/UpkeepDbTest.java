@@ -46,6 +46,7 @@ final class UpkeepDbTest {
 
   private void sweep() {
     DATABASE.jdbi().useHandle(handle -> handle.execute("select koyomi.sweep()"));
+    DATABASE.jdbi().useHandle(handle -> handle.execute("select koyomi.prune()"));
   }
 
   private void beats(int number) {
@@ -468,7 +469,7 @@ final class UpkeepDbTest {
     sweep();
     assertThat(small.count("select count(*) from koyomi.run")).isEqualTo(2);
     clock.advance(Duration.ofMinutes(1));
-    assertThat(small.count("select koyomi.prune(1)")).isEqualTo(1);
+    assertThat(small.count("select koyomi.prune_runs(1, 1000000)")).isEqualTo(1);
     assertThat(small.count("select count(*) from koyomi.run")).as("one row at a time").isEqualTo(2);
     sweep();
 
@@ -489,7 +490,7 @@ final class UpkeepDbTest {
     assertThat(small.count("select count(*) from invoice")).isEqualTo(1);
     sweep();
     assertThat(small.text("select state from koyomi.run")).isEqualTo("Succeeded");
-    assertThat(small.count("select koyomi.prune(5000)")).isZero();
+    assertThat(small.count("select koyomi.prune_runs(5000, 1000000)")).isZero();
   }
 
   @Test

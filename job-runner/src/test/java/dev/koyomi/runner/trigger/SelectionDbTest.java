@@ -32,7 +32,9 @@ final class SelectionDbTest {
     return Billing.with(DATABASE, subscriptions, Billing.manifest(SELECT, sql));
   }
 
+  /** Those of a selection that was given up are deleted later. */
   private static long chunks(Billing billing) {
+    billing.text("select koyomi.prune()::text");
     return billing.count("select count(*) from koyomi.chunk");
   }
 
@@ -224,6 +226,7 @@ final class SelectionDbTest {
           .satisfies(SelectionDbTest::isTakenOver);
     }
 
+    assertThat(chunks(billing)).isEqualTo(2);
     assertThat(billing.count("select sum(size) from koyomi.chunk")).isEqualTo(600);
     assertThat(billing.count("select sum(stop) from koyomi.slice")).isEqualTo(600);
     billing.drain();

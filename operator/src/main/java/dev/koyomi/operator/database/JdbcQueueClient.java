@@ -135,6 +135,7 @@ public final class JdbcQueueClient implements QueueClient {
   @Override
   public void sweep() throws QueueProblem {
     query("select koyomi.sweep()", PreparedStatement::execute);
+    query("select koyomi.prune()", PreparedStatement::execute);
   }
 
   @Override
