@@ -575,14 +575,19 @@ create function koyomi.has_slices(p_run bigint) returns boolean
 
 create function koyomi.next_due_in(p_batch int) returns interval
   language sql stable as $$
-  select case when due <= koyomi.now() then interval '0' else due - koyomi.now() end from (select least(
+  select case when due <= koyomi.now() then interval '0' else due - koyomi.now() end
+  from koyomi.batch b cross join lateral (select least(
     (select min(head.due_at) from generate_series(0, 2) as class
        cross join lateral (select s.due_at from koyomi.slice s
-                           where s.batch_id = p_batch and s.priority = class and s.lease is null and s.lane is null and s.suspect = 0
+                           where s.batch_id = b.id and s.priority = class and s.lease is null and s.lane is null and s.suspect = 0
                            order by s.due_at, s.id limit 1) as head),
-    (select min(s.due_at) from koyomi.slice s where s.batch_id = p_batch and s.suspect > 0 and s.lease is null),
+    -- What is due of these waits for a process that holds nothing: nobody knows how long.
+    (select min(s.due_at) from koyomi.slice s where s.batch_id = b.id and s.suspect > 0 and s.lease is null and s.lane is null and s.due_at > koyomi.now()),
     (select min(head.due_at) from generate_series(0, 2) as class
-       cross join lateral (select i.due_at from koyomi.inbox i where i.batch_id = p_batch and i.priority = class order by i.due_at, i.id limit 1) as head),
-    (select min(l.due_at) from koyomi.lane l where l.batch_id = p_batch and l.lease is null and l.stopped_at is null)) as due) as next
+       cross join lateral (select i.due_at from koyomi.inbox i where i.batch_id = b.id and i.priority = class order by i.due_at, i.id limit 1) as head),
+    (select min(l.due_at) from koyomi.lane l
+       where l.batch_id = b.id and l.lease is null and l.stopped_at is null
+         and (l.due_at > koyomi.now() or l.lane not in (select s.lane from koyomi.slice s where s.batch_id = b.id and s.suspect > 0 and s.lane is not null)))) as due) as next
+  where b.id = p_batch and b.paused_at is null
 $$;
-comment on function koyomi.next_due_in is 'Time until something of the batch that nobody holds is due; null: there is nothing.';
+comment on function koyomi.next_due_in is 'Time until something of the batch that nobody holds is due; null: there is nothing that this would be known of, or the batch is paused.';

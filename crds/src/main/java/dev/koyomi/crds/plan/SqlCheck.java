@@ -7,6 +7,7 @@ import dev.koyomi.crds.sql.SqlProblem;
 import dev.koyomi.crds.sql.SqlText;
 import dev.koyomi.crds.sql.SqlText.Statement;
 import java.util.Set;
+import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
 
@@ -20,6 +21,16 @@ final class SqlCheck {
       Set.of("BEGIN", "START", "COMMIT", "END", "ROLLBACK", "ABORT", "SAVEPOINT", "RELEASE");
   private static final Pattern PREPARE_TRANSACTION =
       Pattern.compile("PREPARE\\s+TRANSACTION\\b.*", Pattern.CASE_INSENSITIVE | Pattern.DOTALL);
+
+  /** What may stand before a word. */
+  private static final Pattern BLANK =
+      Pattern.compile("\\s++|--[^\\r\\n]*+|/\\*.*?\\*/", Pattern.DOTALL);
+
+  private static final Set<String> SESSION_CONTROL = Set.of("SET", "RESET", "DISCARD");
+
+  /** Behind SET: what ends with the transaction. */
+  private static final Pattern OF_TRANSACTION =
+      Pattern.compile("(?:LOCAL|TRANSACTION|CONSTRAINTS)\\b", Pattern.CASE_INSENSITIVE);
 
   private final Problems problems;
 
@@ -81,6 +92,12 @@ final class SqlCheck {
                     .formatted(prepares ? "PREPARE TRANSACTION" : statement.keyword())
                 + " commits: take the statement out.");
       }
+      if (SESSION_CONTROL.contains(statement.keyword()) && !setsTransaction(statement)) {
+        problems.add(
+            field,
+            "%s would change the session, in which the jobs after this one are worked: write SET LOCAL, which ends with the Unit, or take the statement out."
+                .formatted(statement.keyword()));
+      }
     }
     if (commit == Unit.CommitMode.Chunk) {
       chunk(sql, field);
@@ -91,6 +108,25 @@ final class SqlCheck {
               .formatted(commit));
     }
     return sql;
+  }
+
+  private static boolean setsTransaction(Statement statement) {
+    int behind = afterBlanks(statement.text(), 0) + statement.keyword().length();
+    return statement.keyword().equals("SET")
+        && OF_TRANSACTION
+            .matcher(statement.text())
+            .region(afterBlanks(statement.text(), behind), statement.text().length())
+            .lookingAt();
+  }
+
+  private static int afterBlanks(String text, int from) {
+    Matcher blank = BLANK.matcher(text).region(from, text.length());
+    int at = from;
+    while (blank.lookingAt()) {
+      at = blank.end();
+      blank.region(at, text.length());
+    }
+    return at;
   }
 
   private void chunk(SqlText sql, String field) {

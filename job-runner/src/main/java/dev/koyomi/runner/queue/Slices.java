@@ -70,14 +70,14 @@ public final class Slices {
 
   /** Leases a slice of the batch that the worker joined for. */
   public LeaseAnswer lease(Connection connection, Ask ask) throws SQLException {
-    try (PreparedStatement statement = connection.prepareStatement(LEASE)) {
+    try (PreparedStatement statement = OwnStatement.prepare(connection, LEASE)) {
       bind(statement, 1, ask);
-      return answer(statement.executeQuery(), ask.lease, ask.values);
+      return answer(OwnStatement.query(statement), ask.lease, ask.values);
     }
   }
 
-  /** Of the statements finish, commit, begin, lease, commit. */
-  private static final int LEASE_RESULT = 3;
+  /** Of the statements limit, finish, commit, begin, limit, lease, commit. */
+  private static final int LEASE_RESULT = 5;
 
   /**
    * {@link #finish} of the slice that has ended and {@link #lease} of the next in one network
@@ -86,8 +86,9 @@ public final class Slices {
   public LeaseAnswer finishAndLease(Connection connection, long run, Ask ask) throws SQLException {
     connection.setAutoCommit(false);
     try (PreparedStatement statement =
-        connection.prepareStatement(
-            "select koyomi.finish(?); commit; begin; " + LEASE + "; commit")) {
+        OwnStatement.prepare(
+            connection,
+            "select koyomi.finish(?); commit; begin; " + OwnStatement.LIMIT + LEASE + "; commit")) {
       statement.setLong(1, run);
       bind(statement, 2, ask);
       statement.execute();
@@ -131,13 +132,13 @@ public final class Slices {
   public LeaseAnswer nextInLane(Connection connection, long worker, long lease, boolean values)
       throws SQLException {
     try (PreparedStatement statement =
-        connection.prepareStatement(
-            "select " + LEASED + " from koyomi.next_in_lane(?, ?, ?, ?) as l")) {
+        OwnStatement.prepare(
+            connection, "select " + LEASED + " from koyomi.next_in_lane(?, ?, ?, ?) as l")) {
       statement.setLong(1, worker);
       statement.setLong(2, lease);
       statement.setArray(3, connection.createArrayOf("text", needed.toArray()));
       statement.setBoolean(4, values);
-      return answer(statement.executeQuery(), lease, values);
+      return answer(OwnStatement.query(statement), lease, values);
     }
   }
 
@@ -199,12 +200,13 @@ public final class Slices {
   /** Asks for more jobs that may begin under the batch's rate. */
   public Permit permit(Connection connection, int batchId, int jobs) throws SQLException {
     try (PreparedStatement statement =
-        connection.prepareStatement(
+        OwnStatement.prepare(
+            connection,
             "select permitted, permitted_until, coalesce(extract(epoch from wait), 0) from"
                 + " koyomi.permit(?, ?)")) {
       statement.setInt(1, batchId);
       statement.setInt(2, jobs);
-      try (ResultSet row = statement.executeQuery()) {
+      try (ResultSet row = OwnStatement.query(statement)) {
         row.next();
         return new Permit(
             row.getInt(1),
@@ -220,9 +222,9 @@ public final class Slices {
    */
   public Optional<Duration> untilNextDue(Connection connection, int batchId) throws SQLException {
     try (PreparedStatement statement =
-        connection.prepareStatement("select extract(epoch from koyomi.next_due_in(?))")) {
+        OwnStatement.prepare(connection, "select extract(epoch from koyomi.next_due_in(?))")) {
       statement.setInt(1, batchId);
-      try (ResultSet row = statement.executeQuery()) {
+      try (ResultSet row = OwnStatement.query(statement)) {
         row.next();
         double seconds = row.getDouble(1);
         return row.wasNull()
@@ -236,10 +238,10 @@ public final class Slices {
   public static Optional<Integer> position(Connection connection, LeasedSlice slice)
       throws SQLException {
     try (PreparedStatement statement =
-        connection.prepareStatement("select koyomi.position_of(?, ?)")) {
+        OwnStatement.prepare(connection, "select koyomi.position_of(?, ?)")) {
       statement.setLong(1, slice.id());
       statement.setLong(2, slice.lease());
-      try (ResultSet row = statement.executeQuery()) {
+      try (ResultSet row = OwnStatement.query(statement)) {
         row.next();
         return Optional.ofNullable(row.getObject(1, Integer.class));
       }
@@ -248,9 +250,10 @@ public final class Slices {
 
   /** Whether this time has passed, by the database's clock. */
   public static boolean over(Connection connection, OffsetDateTime until) throws SQLException {
-    try (PreparedStatement statement = connection.prepareStatement("select koyomi.clock() > ?")) {
+    try (PreparedStatement statement =
+        OwnStatement.prepare(connection, "select koyomi.clock() > ?")) {
       statement.setObject(1, until);
-      try (ResultSet row = statement.executeQuery()) {
+      try (ResultSet row = OwnStatement.query(statement)) {
         row.next();
         return row.getBoolean(1);
       }
@@ -268,9 +271,9 @@ public final class Slices {
   /** Looks around for the owner of the slice. */
   public Outlook outlook(Connection connection, LeasedSlice slice) throws SQLException {
     try (PreparedStatement statement =
-        connection.prepareStatement("select better, hands from koyomi.outlook(?)")) {
+        OwnStatement.prepare(connection, "select better, hands from koyomi.outlook(?)")) {
       statement.setLong(1, slice.id());
-      try (ResultSet row = statement.executeQuery()) {
+      try (ResultSet row = OwnStatement.query(statement)) {
         row.next();
         return new Outlook(row.getBoolean(1), row.getInt(2));
       }
@@ -284,10 +287,11 @@ public final class Slices {
    */
   public Optional<Integer> split(Connection connection, long lease, int pieces)
       throws SQLException {
-    try (PreparedStatement statement = connection.prepareStatement("select koyomi.split(?, ?)")) {
+    try (PreparedStatement statement =
+        OwnStatement.prepare(connection, "select koyomi.split(?, ?)")) {
       statement.setLong(1, lease);
       statement.setInt(2, pieces);
-      try (ResultSet row = statement.executeQuery()) {
+      try (ResultSet row = OwnStatement.query(statement)) {
         row.next();
         return Optional.ofNullable(row.getObject(1, Integer.class));
       }
@@ -298,7 +302,8 @@ public final class Slices {
   public boolean failedBefore(Connection connection, LeasedSlice slice, String errorClass)
       throws SQLException {
     try (PreparedStatement statement =
-        connection.prepareStatement(
+        OwnStatement.prepare(
+            connection,
             """
             select exists (select from koyomi.slice s
               join koyomi.failure f on f.chunk_id = s.chunk_id and f.attempt = s.attempt - 1
@@ -307,7 +312,7 @@ public final class Slices {
             """)) {
       statement.setLong(1, slice.id());
       statement.setString(2, errorClass);
-      try (ResultSet row = statement.executeQuery()) {
+      try (ResultSet row = OwnStatement.query(statement)) {
         row.next();
         return row.getBoolean(1);
       }
@@ -320,9 +325,10 @@ public final class Slices {
    * @return the run that they are of; empty when nothing is held under the lease (any more)
    */
   public Optional<Long> giveBack(Connection connection, long lease) throws SQLException {
-    try (PreparedStatement statement = connection.prepareStatement("select koyomi.give_back(?)")) {
+    try (PreparedStatement statement =
+        OwnStatement.prepare(connection, "select koyomi.give_back(?)")) {
       statement.setLong(1, lease);
-      try (ResultSet row = statement.executeQuery()) {
+      try (ResultSet row = OwnStatement.query(statement)) {
         row.next();
         return Optional.ofNullable(row.getObject(1, Long.class));
       }
@@ -345,8 +351,8 @@ public final class Slices {
       @Nullable Duration retryAfter)
       throws SQLException {
     try (PreparedStatement statement =
-        connection.prepareStatement(
-            "select koyomi.fail(?, ?, ?, ?, ?, ?, make_interval(secs => ?))")) {
+        OwnStatement.prepare(
+            connection, "select koyomi.fail(?, ?, ?, ?, ?, ?, make_interval(secs => ?))")) {
       statement.setLong(1, slice.id());
       statement.setLong(2, slice.lease());
       statement.setInt(3, at);
@@ -358,17 +364,21 @@ public final class Slices {
       } else {
         statement.setDouble(7, retryAfter.toMillis() / 1000.0);
       }
-      try (ResultSet row = statement.executeQuery()) {
+      try (ResultSet row = OwnStatement.query(statement)) {
         row.next();
         return row.getString(1);
       }
     }
   }
 
-  /** Sets aside the job at the position, whose payload lacks what the Unit needs. */
+  /**
+   * Sets aside the job at the position, whose payload lacks what the Unit needs.
+   *
+   * @throws SQLException with state {@link #FENCED} when the slice is no longer as leased
+   */
   public void park(Connection connection, LeasedSlice slice, int at) throws SQLException {
     try (PreparedStatement statement =
-        connection.prepareStatement("select koyomi.park(?, ?, ?, ?)")) {
+        OwnStatement.prepare(connection, "select koyomi.park(?, ?, ?, ?)")) {
       statement.setLong(1, slice.id());
       statement.setLong(2, slice.lease());
       statement.setInt(3, at);
@@ -382,7 +392,8 @@ public final class Slices {
    * left.
    */
   public void finish(Connection connection, long run) throws SQLException {
-    try (PreparedStatement statement = connection.prepareStatement("select koyomi.finish(?)")) {
+    try (PreparedStatement statement =
+        OwnStatement.prepare(connection, "select koyomi.finish(?)")) {
       statement.setLong(1, run);
       statement.execute();
     }

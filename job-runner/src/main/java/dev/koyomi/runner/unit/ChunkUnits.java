@@ -17,9 +17,6 @@ import org.jspecify.annotations.Nullable;
  * that fails is halved again, down to the job that is the reason.
  */
 final class ChunkUnits implements Units {
-  private static final int TRIES_IN_PLACE = 3;
-  private static final String ON_TIME = "select koyomi.on_time(?)";
-
   private final Connection connection;
   private final SessionSettings settings;
   private final String work;
@@ -52,7 +49,7 @@ final class ChunkUnits implements Units {
   }
 
   @Override
-  public Stride run(Range range, @Nullable OffsetDateTime until) {
+  public Stride run(Range range, @Nullable OffsetDateTime until, Runnable moved) {
     int at = range.from();
     // End of a part that is known to fail, once there is one.
     int bad = range.to() + 1;
@@ -74,17 +71,19 @@ final class ChunkUnits implements Units {
         continue;
       } catch (SQLException e) {
         error = e;
+      } finally {
+        moved.run();
       }
       int begun = at;
       if (Recovery.after(
               connection, settings, range.with(at, end), error, position -> position == begun)
           instanceof Recovery.State.Over(Stride stride)) {
-        return new Stride(at, stride.ending());
+        return stride;
       }
       if (Recovery.permitLapsed(connection, error, until)) {
         return Stride.reached(at);
       }
-      if (SqlFailure.collision(error) && tries < TRIES_IN_PLACE) {
+      if (SqlFailure.collision(error) && tries < SqlFailure.TRIES_IN_PLACE) {
         tries++;
         continue;
       }
@@ -106,7 +105,7 @@ final class ChunkUnits implements Units {
       throws SQLException {
     connection.setAutoCommit(false);
     List<Long> rows;
-    String text = until == null ? work : ON_TIME + ";\n" + work;
+    String text = until == null ? work : Recovery.ON_TIME + ";\n" + work;
     try (PreparedStatement statement = connection.prepareStatement(text)) {
       statement.setQueryTimeout(statements == 1 ? 0 : (int) ((timeout.toMillis() + 999) / 1000));
       int place = 1;

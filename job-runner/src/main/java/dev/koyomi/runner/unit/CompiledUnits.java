@@ -16,8 +16,6 @@ import org.jspecify.annotations.Nullable;
  * cursor tells which that was.
  */
 final class CompiledUnits implements Units {
-  private static final int TRIES_IN_PLACE = 3;
-
   private final Connection connection;
   private final SessionSettings settings;
   private final int group;
@@ -43,7 +41,7 @@ final class CompiledUnits implements Units {
   }
 
   @Override
-  public Stride run(Range range, @Nullable OffsetDateTime until) {
+  public Stride run(Range range, @Nullable OffsetDateTime until, Runnable moved) {
     int from = range.from();
     int size = group;
     int oneByOneTo = 0;
@@ -53,6 +51,7 @@ final class CompiledUnits implements Units {
       try {
         return Stride.reached(call(next, size, until));
       } catch (SQLException error) {
+        moved.run();
         int at;
         int begun = from;
         switch (Recovery.after(
@@ -77,7 +76,7 @@ final class CompiledUnits implements Units {
           // Whether the call came so far or never began where the cursor is, the next one shows.
           continue;
         }
-        if (SqlFailure.collision(error) && tries < TRIES_IN_PLACE) {
+        if (SqlFailure.collision(error) && tries < SqlFailure.TRIES_IN_PLACE) {
           continue;
         }
         if (size > 1 && range.to() - at > 1) {

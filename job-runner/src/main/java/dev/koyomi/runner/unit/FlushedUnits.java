@@ -21,10 +21,8 @@ import org.jspecify.annotations.Nullable;
  * the statements touched.
  */
 final class FlushedUnits implements Units {
-  private static final int TRIES_IN_PLACE = 3;
   private static final long SECOND = 1_000_000_000L;
   private static final String ADVANCE = "select koyomi.advance(?, ?, ?, ?, ?)";
-  private static final String ON_TIME = "select koyomi.on_time(?)";
 
   private final Connection connection;
   private final SessionSettings settings;
@@ -33,11 +31,14 @@ final class FlushedUnits implements Units {
   private final String unit;
   private final int statements;
   private final boolean counts;
+  private final int group;
   private final Duration timeout;
   private final LongSupplier nanoTime;
 
-  /** Units of one transaction. */
-  private int most;
+  /**
+   * Units of one transaction; it is sent as a whole, so those before tell how many a second has.
+   */
+  private int most = 1;
 
   FlushedUnits(
       Connection connection,
@@ -55,7 +56,7 @@ final class FlushedUnits implements Units {
         sql.statements().stream().map(SqlText.Statement::text).collect(Collectors.joining(";\n"));
     this.statements = sql.statements().size();
     this.counts = Counting.counts(sql.statements().getLast());
-    this.most = group;
+    this.group = group;
     this.timeout = timeout;
     this.nanoTime = nanoTime;
   }
@@ -69,7 +70,7 @@ final class FlushedUnits implements Units {
   }
 
   @Override
-  public Stride run(Range range, @Nullable OffsetDateTime until) {
+  public Stride run(Range range, @Nullable OffsetDateTime until, Runnable moved) {
     long end = nanoTime.getAsLong() + SECOND;
     int at = range.from();
     int size = most;
@@ -87,6 +88,7 @@ final class FlushedUnits implements Units {
         Range next = range.with(at, Math.min(at + size, range.to()));
         open = flush(next, open, until);
         at = open.to;
+        moved.run();
         long taken = nanoTime.getAsLong() - begin;
         if (taken > timeout.toNanos()) {
           connection.rollback();
@@ -98,21 +100,22 @@ final class FlushedUnits implements Units {
           open = null;
           at = next.from();
           most = 1;
-        } else if (taken > SECOND) {
-          most = Math.max(1, most / 2);
+        } else {
+          pace(next.size(), taken);
         }
         if (size > most || at >= oneByOneTo) {
           size = most;
         }
         tries = 0;
       } catch (SQLException error) {
+        moved.run();
         int broken;
         int begun = at;
         int before = open == null ? at : open.from;
         switch (Recovery.after(
             connection,
             settings,
-            range,
+            range.with(before, range.to()),
             error,
             position -> position == begun || position == before)) {
           case Recovery.State.Over(Stride stride) -> {
@@ -125,9 +128,12 @@ final class FlushedUnits implements Units {
         if (Recovery.permitLapsed(connection, error, until)) {
           return Stride.reached(at);
         }
-        if (SqlFailure.collision(error) && tries < TRIES_IN_PLACE) {
+        if (SqlFailure.collision(error) && tries < SqlFailure.TRIES_IN_PLACE) {
           tries++;
         } else if (size > 1 && range.to() - at > 1) {
+          if (nanoTime.getAsLong() - begin > timeout.toNanos()) {
+            most = 1;
+          }
           oneByOneTo = Math.min(at + size, range.to());
           size = 1;
           tries = 0;
@@ -136,6 +142,17 @@ final class FlushedUnits implements Units {
         }
       }
     }
+  }
+
+  /**
+   * Should the next Units be like these, the last of a transaction begins within a second, and all
+   * of them take no longer than one may.
+   */
+  private void pace(int units, long taken) {
+    long each = taken / units + 1;
+    long fit = Math.clamp(timeout.toNanos() / each, 1, SECOND / each + 1);
+    // One by one, after an error, they say nothing of how many may go together.
+    most = (int) Math.min(units < most ? most : Math.min(group, 2L * units), fit);
   }
 
   /** Commits what is open and runs the statements of the next jobs. */
@@ -150,18 +167,17 @@ final class FlushedUnits implements Units {
       text.add("begin");
     }
     if (until != null) {
-      text.add(ON_TIME);
+      text.add(Recovery.ON_TIME);
     }
     for (int i = 0; i < next.size(); i++) {
       text.add(unit);
     }
     LeasedSlice.Values values = Objects.requireNonNull(next.slice().values());
     try (PreparedStatement statement = connection.prepareStatement(String.join(";\n", text))) {
-      // The server's limit is for each statement.
+      // The server's limit is for each statement. Several Units that take longer than one may are
+      // done one by one.
       statement.setQueryTimeout(
-          statements == 1 && next.size() == 1
-              ? 0
-              : (int) ((timeout.toMillis() * next.size() + 999) / 1000));
+          statements == 1 && next.size() == 1 ? 0 : (int) ((timeout.toMillis() + 999) / 1000));
       int place = open == null ? 1 : bindAdvance(statement, next.slice(), open);
       if (until != null) {
         statement.setObject(place++, until);

@@ -10,6 +10,8 @@ import org.jspecify.annotations.Nullable;
 
 /** After an error: rolls back and asks the queue how far the slice has come. */
 final class Recovery {
+  static final String ON_TIME = "select koyomi.on_time(?)";
+
   private Recovery() {}
 
   /** What is known after an error. */
@@ -23,7 +25,7 @@ final class Recovery {
   /**
    * Rolls back and looks.
    *
-   * @param range what was being worked
+   * @param range what was being worked; what lies before it is committed
    * @param error what broke it
    * @param begun where the transaction may have begun that the error ended: elsewhere, an error of
    *     the fence is the queue's, and there the Unit's own
@@ -45,16 +47,16 @@ final class Recovery {
       }
       Optional<Integer> position = Slices.position(connection, range.slice());
       if (SqlFailure.readOnlyServer(error) && SessionSettings.readOnly(connection)) {
-        return over(range, new Ending.Disconnected(error));
+        return over(range, position, new Ending.Disconnected(error));
       }
       if (position.isEmpty()
           || (Slices.FENCED.equals(error.getSQLState()) && !begun.test(position.get()))) {
-        return over(range, new Ending.Fenced());
+        return over(range, position, new Ending.Fenced());
       }
       return new State.At(position.get());
     } catch (SQLException gone) {
       gone.addSuppressed(error);
-      return over(range, new Ending.Disconnected(error));
+      return over(range, Optional.empty(), new Ending.Disconnected(error));
     }
   }
 
@@ -72,7 +74,10 @@ final class Recovery {
     }
   }
 
-  private static State over(Units.Range range, Ending ending) {
-    return new State.Over(new Stride(range.from(), ending));
+  private static State over(Units.Range range, Optional<Integer> position, Ending ending) {
+    return new State.Over(
+        new Stride(
+            position.filter(at -> range.from() <= at && at <= range.to()).orElse(range.from()),
+            ending));
   }
 }

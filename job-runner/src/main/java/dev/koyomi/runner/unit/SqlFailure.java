@@ -26,6 +26,9 @@ final class SqlFailure {
    */
   private static final Set<String> OWN_FAULTS = Set.of("08P01", "53200", "53400");
 
+  /** After so many collisions in a row it is a failed attempt. */
+  static final int TRIES_IN_PLACE = 3;
+
   /** SQLSTATE of a Unit that took longer than it may, found by the runner. */
   static final String TOO_SLOW = "KY013";
 

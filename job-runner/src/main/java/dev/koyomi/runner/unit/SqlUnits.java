@@ -40,14 +40,10 @@ public final class SqlUnits {
     return mayCompile ? unit.timeout().plus(UnitProcedure.CALL) : unit.timeout();
   }
 
-  /** After so long a stride has ended, or hangs. */
-  public Duration longestStride() {
-    return longestStatement()
-        .plus(UnitProcedure.CALL)
-        .plus(
-            !mayCompile && unit.commit() instanceof Plan.Commit.Many(int jobs)
-                ? unit.timeout().multipliedBy(jobs)
-                : Duration.ZERO);
+  /** After so long without a transaction that ended the Unit hangs. */
+  public Duration longestTransaction() {
+    // The driver's limit for several statements is in whole seconds.
+    return longestStatement().plusSeconds(1);
   }
 
   /** The Unit on a connection, whose autocommit is on before and after each stride. */

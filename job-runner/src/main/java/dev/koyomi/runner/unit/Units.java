@@ -25,6 +25,12 @@ public interface Units {
    * latest, or when one failed.
    *
    * @param until by the database's clock: no job begins after it; null: no limit
+   * @param moved called after each transaction, also one that failed: the next may take as long
    */
-  Stride run(Range range, @Nullable OffsetDateTime until);
+  Stride run(Range range, @Nullable OffsetDateTime until, Runnable moved);
+
+  /** The same where nobody watches. */
+  default Stride run(Range range, @Nullable OffsetDateTime until) {
+    return run(range, until, () -> {});
+  }
 }

@@ -1,5 +1,6 @@
 package dev.koyomi.runner.worker;
 
+import dev.koyomi.runner.queue.OwnStatement;
 import java.sql.Connection;
 import java.sql.PreparedStatement;
 import java.sql.ResultSet;
@@ -20,15 +21,18 @@ public enum EndRule {
   boolean over(Connection connection, int batchId) throws SQLException {
     return switch (this) {
       case Stopped -> false;
-      case Once -> true;
-      case Drained -> drained(connection, batchId);
+      // Other than a moment ago: what was found had expired, or somebody else is just taking it.
+      case Once ->
+          asked(connection, "select koyomi.next_due_in(?) > interval '0' is not false", batchId);
+      case Drained -> asked(connection, "select koyomi.drained(?)", batchId);
     };
   }
 
-  private static boolean drained(Connection connection, int batchId) throws SQLException {
-    try (PreparedStatement statement = connection.prepareStatement("select koyomi.drained(?)")) {
+  private static boolean asked(Connection connection, String question, int batchId)
+      throws SQLException {
+    try (PreparedStatement statement = OwnStatement.prepare(connection, question)) {
       statement.setInt(1, batchId);
-      try (ResultSet row = statement.executeQuery()) {
+      try (ResultSet row = OwnStatement.query(statement)) {
         return row.next() && row.getBoolean(1);
       }
     }

@@ -95,26 +95,42 @@ final class Heart implements AutoCloseable {
   private void run() {
     while (!closed) {
       try {
-        @Nullable Connection present = connection;
-        if (present == null) {
-          present = connect();
-          connection = present;
-          lookout.call();
-        }
-        listen(present);
-        if (nanoTime.getAsLong() - beatAt >= interval.toNanos()) {
-          beat(present);
-        }
-      } catch (SQLException e) {
-        // The slots say that the database is away; nobody is declared lost meanwhile, for the beats
-        // stand still too.
-        LOG.atDebug().setCause(e).log("a beat failed; the connection is made anew");
+        listenAndBeat();
+        tick.run();
+      } catch (RuntimeException e) {
+        // Without its heart the process would wait for ever, and be taken for alive.
+        LOG.atError().setCause(e).log("the heart failed in a way nobody foresaw; it goes on");
         disconnect();
         sleep();
       }
-      tick.run();
     }
     disconnect();
+  }
+
+  private void listenAndBeat() {
+    try {
+      @Nullable Connection present = connection;
+      if (present == null) {
+        present = connect();
+        connection = present;
+        lookout.call();
+      }
+      listen(present);
+      if (nanoTime.getAsLong() - beatAt >= interval.toNanos()) {
+        beat(present);
+      }
+    } catch (SQLException e) {
+      // The slots say that the database is away; nobody is declared lost meanwhile, for the beats
+      // stand still too.
+      LOG.atDebug().setCause(e).log("a beat failed; the connection is made anew");
+      disconnect();
+      sleep();
+    }
+  }
+
+  /** Whether its thread ended by itself: nobody says any more that the process lives. */
+  boolean stopped() {
+    return !closed && thread.getState() == Thread.State.TERMINATED;
   }
 
   private void listen(Connection on) throws SQLException {

@@ -29,12 +29,16 @@ final class Lookout {
 
   /**
    * Waits for work: at most the given time for the scout, until there is news for everybody else.
+   *
+   * @param idle it would work if there were any; false: it may not, whatever there is
    */
-  void awaitNews(Duration atMost) throws InterruptedException {
+  void awaitNews(Duration atMost, boolean idle) throws InterruptedException {
     lock.lock();
+    long seen = news;
     try {
-      idle.incrementAndGet();
-      long seen = news;
+      if (idle) {
+        this.idle.incrementAndGet();
+      }
       boolean scout = !scouting;
       scouting = true;
       long nanos = atMost.toNanos();
@@ -52,7 +56,9 @@ final class Lookout {
         called = false;
       }
     } finally {
-      idle.decrementAndGet();
+      if (idle && news == seen) {
+        this.idle.decrementAndGet();
+      }
       lock.unlock();
     }
   }
@@ -75,6 +81,8 @@ final class Lookout {
     lock.lock();
     try {
       news++;
+      // From now on nobody has nothing to do until it has looked.
+      idle.set(0);
       changed.signalAll();
     } finally {
       lock.unlock();
@@ -102,7 +110,7 @@ final class Lookout {
     return lookAt != Long.MIN_VALUE && lookAt - nanos > 0;
   }
 
-  /** Slots that wait. */
+  /** Slots that have nothing to do. */
   int idle() {
     return idle.get();
   }

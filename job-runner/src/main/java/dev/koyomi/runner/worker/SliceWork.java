@@ -42,13 +42,19 @@ final class SliceWork {
           1,
           true);
 
-  /** What the slots of a process share. */
+  /**
+   * What the slots of a process share.
+   *
+   * @param permits most that are asked for at once
+   * @param hands most slots that may work besides one
+   */
   record Shared(
       Slices slices,
       RetryPolicy retry,
       RandomGenerator random,
       int batchId,
       PermitSize permits,
+      int hands,
       Lookout lookout,
       Progress progress,
       Breaks breaks,
@@ -83,6 +89,12 @@ final class SliceWork {
     boolean now();
 
     long nanoTime();
+
+    /** Told after each transaction of a stride. */
+    Runnable moved();
+
+    /** A stride begins or has ended; the rest are statements of the queue's own. */
+    void unit(boolean works);
   }
 
   SliceWork(Shared shared, Connection connection, Units units, LeasedSlice slice, Stop stop) {
@@ -113,15 +125,14 @@ final class SliceWork {
         }
         hands = outlook.hands();
       }
-      hands += shared.lookout.idle();
+      hands = Math.min(hands + shared.lookout.idle(), shared.hands);
       if (hands > 0 && !slice.inLane() && end - at > 1 && !split(hands + 1)) {
         return End.Lost;
       }
       if (slice.misfits().contains(at)) {
-        shared.slices.park(connection, slice, at);
-        at++;
-        if (slice.inLane()) {
-          return End.GiveBack;
+        Optional<End> over = setAside(() -> shared.slices.park(connection, slice, at));
+        if (over.isPresent()) {
+          return over.get();
         }
         continue;
       }
@@ -152,8 +163,11 @@ final class SliceWork {
     }
     int from = at;
     int to = strideEnd();
+    stop.unit(true);
     Stride stride =
-        units.run(new Units.Range(slice, from, to), permit.map(Permit::until).orElse(null));
+        units.run(
+            new Units.Range(slice, from, to), permit.map(Permit::until).orElse(null), stop.moved());
+    stop.unit(false);
     at = stride.position();
     shared.progress.done(at - from);
     if (permit.isPresent()) {
@@ -248,21 +262,36 @@ final class SliceWork {
               ? shared.retry.waitAfter(
                   failure.errorClass(), slice.countedAttempt(at), shared.random.nextDouble())
               : Optional.empty();
-      try {
-        String key = shared.slices.fail(connection, slice, at, failure, wait.orElse(null));
-        log(key, failure, wait);
-      } catch (SQLException e) {
-        if (Slices.FENCED.equals(e.getSQLState())) {
-          return Optional.of(End.Lost);
-        }
-        throw e;
-      }
-      at++;
-      if (slice.inLane()) {
-        return Optional.of(End.GiveBack);
+      Optional<End> over =
+          setAside(
+              () ->
+                  log(
+                      shared.slices.fail(connection, slice, at, failure, wait.orElse(null)),
+                      failure,
+                      wait));
+      if (over.isPresent()) {
+        return over;
       }
     }
     return Optional.empty();
+  }
+
+  /** The queue hears that the job at the cursor was not done. */
+  private interface SettingAside {
+    void run() throws SQLException;
+  }
+
+  private Optional<End> setAside(SettingAside how) throws SQLException {
+    try {
+      how.run();
+    } catch (SQLException e) {
+      if (Slices.FENCED.equals(e.getSQLState())) {
+        return Optional.of(End.Lost);
+      }
+      throw e;
+    }
+    at++;
+    return slice.inLane() ? Optional.of(End.GiveBack) : Optional.empty();
   }
 
   private void log(String key, JobFailure failure, Optional<Duration> wait) {

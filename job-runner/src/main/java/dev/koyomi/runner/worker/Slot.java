@@ -3,6 +3,7 @@ package dev.koyomi.runner.worker;
 import dev.koyomi.runner.db.Database;
 import dev.koyomi.runner.queue.LeaseAnswer;
 import dev.koyomi.runner.queue.LeasedSlice;
+import dev.koyomi.runner.queue.OwnStatement;
 import dev.koyomi.runner.queue.Slices;
 import dev.koyomi.runner.unit.SqlUnits;
 import dev.koyomi.runner.unit.Units;
@@ -62,8 +63,40 @@ final class Slot implements Runnable {
   private final LowWaterMark mark = new LowWaterMark();
   private long leases;
 
+  private final Runnable moved = this::move;
+
+  private final SliceWork.Stop stop =
+      new SliceWork.Stop() {
+        @Override
+        public boolean now() {
+          move();
+          return shared.lookout.closed();
+        }
+
+        @Override
+        public long nanoTime() {
+          return shared.nanoTime.getAsLong();
+        }
+
+        @Override
+        public Runnable moved() {
+          return moved;
+        }
+
+        @Override
+        public void unit(boolean works) {
+          move();
+          inUnit = works;
+        }
+      };
+
   /** Waiting for work is no standstill, however long it takes. */
   private volatile boolean waiting;
+
+  private volatile boolean inUnit;
+
+  /** Whether its work is over; a slot whose thread ended otherwise is dead. */
+  private volatile boolean home;
 
   private volatile @Nullable Connection working;
   private volatile @Nullable Thread thread;
@@ -82,9 +115,15 @@ final class Slot implements Runnable {
     this.movedAt = new AtomicLong(shared.nanoTime.getAsLong());
   }
 
-  /** Whether the slot waits for work, or came round its loop or ended a stride within this time. */
+  /**
+   * Whether the slot went home, waits for work, or came round its loop or ended a stride within
+   * this time.
+   *
+   * @param time for Units; what the slot itself asks of the queue may take its own limit longer
+   */
   boolean movedWithin(Duration time) {
-    return waiting || shared.nanoTime.getAsLong() - movedAt.get() < time.toNanos();
+    long nanos = inUnit ? time.toNanos() : time.plus(OwnStatement.LONGEST).toNanos();
+    return home || waiting || shared.nanoTime.getAsLong() - movedAt.get() < nanos;
   }
 
   /** Asks the server to end what the slot has it do. */
@@ -110,14 +149,18 @@ final class Slot implements Runnable {
   public void run() {
     thread = Thread.currentThread();
     while (!shared.lookout.closed()) {
+      // The watchdog's interrupt was meant for a Unit that is over.
+      Thread.interrupted();
       try (Connection connection = shared.database.dataSource().getConnection()) {
         work(connection);
-        return;
+        break;
       } catch (SQLException e) {
         pause(shared.outage.failed(e, movedAt.get()));
       } catch (InterruptedException e) {
-        Thread.currentThread().interrupt();
-        return;
+        // By the watchdog, and heard after the Unit had come back.
+        LOG.atInfo()
+            .addKeyValue("slot", number)
+            .log("a slot was interrupted; its jobs go back to the queue and it goes on");
       } catch (RuntimeException e) {
         // The last edge: a slot that ended silently would leave its process half dead.
         LOG.atError()
@@ -128,8 +171,10 @@ final class Slot implements Runnable {
         pause(AFTER_SURPRISE);
       } finally {
         working = null;
+        inUnit = false;
       }
     }
+    home = true;
   }
 
   private void work(Connection connection) throws SQLException, InterruptedException {
@@ -182,7 +227,7 @@ final class Slot implements Runnable {
           continue;
         }
         case LeaseAnswer.Limited(Duration after) ->
-            awaitNews(Collections.min(List.of(after, POLL)));
+            awaitNews(Collections.min(List.of(after, POLL)), false);
         case LeaseAnswer.Nothing() -> {
           if (shared.endRule.over(connection, shared.batchId)) {
             shared.lookout.announce();
@@ -192,7 +237,7 @@ final class Slot implements Runnable {
           // nobody.
           if (!shared.membership.idle(connection)) {
             Duration due = shared.slices.untilNextDue(connection, shared.batchId).orElse(POLL);
-            awaitNews(Collections.max(List.of(BREATH, Collections.min(List.of(due, POLL)))));
+            awaitNews(Collections.max(List.of(BREATH, Collections.min(List.of(due, POLL)))), true);
           }
         }
       }
@@ -201,10 +246,10 @@ final class Slot implements Runnable {
     settle(connection);
   }
 
-  private void awaitNews(Duration atMost) throws InterruptedException {
+  private void awaitNews(Duration atMost, boolean idle) throws InterruptedException {
     waiting = true;
     try {
-      shared.lookout.awaitNews(atMost);
+      shared.lookout.awaitNews(atMost, idle);
     } finally {
       move();
       waiting = false;
@@ -271,7 +316,7 @@ final class Slot implements Runnable {
       throws SQLException, InterruptedException {
     LeasedSlice slice = first;
     while (true) {
-      SliceWork.End end = new SliceWork(shared.work, connection, units, slice, stop()).run();
+      SliceWork.End end = new SliceWork(shared.work, connection, units, slice, stop).run();
       move();
       if (end == SliceWork.End.Finished && !slice.inLane()) {
         return next(connection, units.needsValues(), slice.run());
@@ -300,21 +345,6 @@ final class Slot implements Runnable {
   private LeaseAnswer next(Connection connection, boolean values, long run) throws SQLException {
     release();
     return lease(connection, values, ask -> shared.slices.finishAndLease(connection, run, ask));
-  }
-
-  private SliceWork.Stop stop() {
-    return new SliceWork.Stop() {
-      @Override
-      public boolean now() {
-        move();
-        return shared.lookout.closed();
-      }
-
-      @Override
-      public long nanoTime() {
-        return shared.nanoTime.getAsLong();
-      }
-    };
   }
 
   /**
@@ -350,7 +380,7 @@ final class Slot implements Runnable {
     try {
       shared.lookout.awaitClose(wait);
     } catch (InterruptedException e) {
-      Thread.currentThread().interrupt();
+      LOG.atDebug().setCause(e).log("an interrupt ended a pause");
     }
   }
 }

@@ -15,7 +15,7 @@ final class Watchdog {
   private static final Logger LOG = LoggerFactory.getLogger(Watchdog.class);
 
   private final List<Watched> slots;
-  private final Duration longestStride;
+  private final Duration longest;
   private final Duration grace;
   private final Runnable giveUp;
   private final LongSupplier nanoTime;
@@ -41,19 +41,15 @@ final class Watchdog {
   }
 
   /**
-   * @param longestStride within which a slot comes round
+   * @param longest within which a slot has moved
    * @param grace between two steps
    * @param giveUp called when a slot does not come back
    */
   Watchdog(
-      List<Slot> slots,
-      Duration longestStride,
-      Duration grace,
-      Runnable giveUp,
-      LongSupplier nanoTime) {
+      List<Slot> slots, Duration longest, Duration grace, Runnable giveUp, LongSupplier nanoTime) {
     this.slots =
         IntStream.range(0, slots.size()).mapToObj(i -> new Watched(slots.get(i), i + 1)).toList();
-    this.longestStride = longestStride;
+    this.longest = longest;
     this.grace = grace;
     this.giveUp = giveUp;
     this.nanoTime = nanoTime;
@@ -65,7 +61,7 @@ final class Watchdog {
   }
 
   private void look(Watched watched) {
-    if (watched.slot.movedWithin(longestStride.plus(grace))) {
+    if (watched.slot.movedWithin(longest.plus(grace))) {
       watched.step = Step.None;
       return;
     }

@@ -15,6 +15,7 @@ import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.LongSupplier;
 import java.util.random.RandomGenerator;
+import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -92,6 +93,7 @@ public final class WorkerProcess implements AutoCloseable {
     this.heart =
         new Heart(database, membership, batchId, lookout, settings.beat, this::tick, nanoTime);
     Plan.Rate rate = plan.job().limits().rate();
+    @Nullable Integer most = plan.job().limits().concurrency();
     Slot.Shared shared =
         new Slot.Shared(
             database,
@@ -107,6 +109,7 @@ public final class WorkerProcess implements AutoCloseable {
                 random,
                 batchId,
                 new PermitSize(rate == null ? 500 : Math.clamp(rate.jobs() / 20, 1, 500)),
+                most == null ? Integer.MAX_VALUE : most - 1,
                 lookout,
                 progress,
                 new Breaks(),
@@ -121,9 +124,9 @@ public final class WorkerProcess implements AutoCloseable {
       slots.add(slot);
       threads.add(settings.slots.newThread(slot));
     }
-    this.watchdog =
-        new Watchdog(slots, units.longestStride(), settings.grace, this::giveUp, nanoTime);
-    this.stuckAfter = units.longestStride().plus(settings.grace.multipliedBy(6));
+    Duration longest = units.longestTransaction();
+    this.watchdog = new Watchdog(slots, longest, settings.grace, this::giveUp, nanoTime);
+    this.stuckAfter = longest.plus(settings.grace.multipliedBy(6));
   }
 
   /** Joins the queue, sweeps once and starts the slots. */
@@ -140,7 +143,8 @@ public final class WorkerProcess implements AutoCloseable {
 
   private void tick() {
     watchdog.look();
-    if (!draining.get()) {
+    // One that ends with its work has no fresh one that would take its place.
+    if (settings.endRule == EndRule.Stopped && !draining.get()) {
       recycling
           .due()
           .ifPresent(
@@ -192,9 +196,9 @@ public final class WorkerProcess implements AutoCloseable {
     if (stopped.get()) {
       return true;
     }
-    boolean moving = !hung.get();
-    for (int i = 0; i < slots.size(); i++) {
-      moving &= !threads.get(i).isAlive() || slots.get(i).movedWithin(stuckAfter);
+    boolean moving = !hung.get() && !heart.stopped();
+    for (Slot slot : slots) {
+      moving &= slot.movedWithin(stuckAfter);
     }
     return moving;
   }

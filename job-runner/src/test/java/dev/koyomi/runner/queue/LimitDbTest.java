@@ -99,6 +99,32 @@ final class LimitDbTest {
         .isBetween(2L, 3L);
   }
 
+  /** Who waits for a limit has something to do: for those no slice is cut to pieces. */
+  @ParameterizedTest
+  @CsvSource(
+      delimiter = '|',
+      value = {"{concurrency: 2} | 20", "{rate: 200/s} | 25"})
+  void aLimitCutsNoSliceToDust(String limits, int most) throws Exception {
+    DATABASE.startClock();
+    billing =
+        Billing.with(
+            DATABASE,
+            500,
+            limited(
+                    limits,
+                    """
+                    WITH s AS MATERIALIZED (SELECT pg_sleep(0.001))
+                    INSERT INTO effect SELECT clock_timestamp(), clock_timestamp(), :subscriptionId::int FROM s WHERE :billingDate::date IS NOT NULL
+                    """)
+                .replace("concurrency: 4", "concurrency: 8"));
+    makeEffect();
+    billing.fire();
+    billing.drain();
+
+    assertThat(billing.run()).isEqualTo("Succeeded 500/500/0/0");
+    assertThat(billing.count("select count(*) from koyomi.work")).isLessThan(most);
+  }
+
   @Test
   void saysToWaitWhereTheLimitIsReached() throws Exception {
     DATABASE.stopClock();

@@ -7,6 +7,7 @@ import dev.koyomi.runner.testing.Billing;
 import dev.koyomi.runner.testing.Rival;
 import dev.koyomi.runner.testing.TestDatabase;
 import java.sql.Connection;
+import java.util.concurrent.atomic.AtomicInteger;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.RegisterExtension;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -398,6 +399,11 @@ final class CommitSizeDbTest {
 
       Stride ended = Rival.outcome(stride);
       assertThat(ended.ending()).isEqualTo(new Ending.Fenced());
+      if (!way.compiled) {
+        assertThat(ended.position())
+            .as("what is known to be committed")
+            .isEqualTo((int) billing.count("select position from koyomi.slice"));
+      }
     }
     long committed = billing.count("select position from koyomi.slice");
     assertThat(committed)
@@ -409,6 +415,67 @@ final class CommitSizeDbTest {
               case CHUNK -> 0;
             });
     assertThat(billing.count("select count(*) from invoice")).isEqualTo(committed);
+  }
+
+  /** A transaction takes no more once it is a second old, also where several Units are sent. */
+  @ParameterizedTest
+  @EnumSource(names = {"MANY_COMPILED", "MANY_SENT"})
+  void aTransactionOfManyBeginsNoUnitAfterASecond(Way way) throws Exception {
+    Billing billing =
+        way.billing(
+            6,
+            """
+            INSERT INTO begun SELECT :subscriptionId::int, clock_timestamp() - now();
+            SELECT pg_sleep(0.6);
+            """);
+    billing.execute("drop table if exists begun");
+    billing.execute("create table begun (subscription int, age interval)");
+
+    billing.fire();
+    billing.drain(way.compiled);
+
+    assertThat(billing.count("select count(*) from begun")).isEqualTo(6);
+    assertThat(billing.text("select (max(age) <= '1 second')::text || max(age) from begun"))
+        .startsWith("true");
+  }
+
+  /** Quick ones go together again, as many as the manifest says. */
+  @Test
+  void sentUnitsOfManyGoTogetherWhereTheyAreQuick() throws Exception {
+    Billing billing =
+        Way.MANY_SENT.billing(300, "INSERT INTO begun SELECT pg_current_xact_id();\n");
+    billing.execute("drop table if exists begun");
+    billing.execute("create table begun (transaction xid8)");
+
+    billing.fire();
+    billing.drain(false);
+
+    assertThat(
+            billing.count(
+                "select max(jobs) from (select count(*) as jobs from begun group by transaction) as"
+                    + " t"))
+        .isEqualTo(7);
+  }
+
+  /** 1, 0-19 fails; 2, 0-9; 3, 10-14 fails; 4, 10-11 fails; 5, 10; 6, 11 is the reason. */
+  @Test
+  void aPortionThatIsHalvedTellsOfEachOfItsTransactions() throws Exception {
+    Billing billing = Way.CHUNK.billing(20);
+    billing.execute("update subscription set fee = null where id = 12");
+    billing.fire();
+    AtomicInteger moved = new AtomicInteger();
+    try (Connection connection = DATABASE.dataSource().getConnection()) {
+      LeasedSlice slice = billing.lease(connection, billing.join()).orElseThrow();
+
+      Stride stride =
+          billing
+              .units(false)
+              .on(connection)
+              .run(new Units.Range(slice, 0, 20), null, moved::incrementAndGet);
+
+      assertThat(stride.position()).isEqualTo(11);
+      assertThat(moved).hasValue(6);
+    }
   }
 
   private static void makeGate(Billing billing) {

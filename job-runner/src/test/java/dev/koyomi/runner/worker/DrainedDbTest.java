@@ -61,6 +61,25 @@ final class DrainedDbTest {
         .isEqualTo("2 1");
   }
 
+  /** A portion that holds nothing but expired jobs is not the end. */
+  @Test
+  void onceWorksWhatIsDueBehindExpiredJobs() throws Exception {
+    Billing billing =
+        Billing.with(DATABASE, 3, Billing.manifest("concurrency: 4", "concurrency: 1"));
+    billing.text(
+        "select max(koyomi.enqueue('billing/invoices', n::text, expires_at => koyomi.now() +"
+            + " interval '1 hour'))::text from generate_series(1, 600) as n");
+    billing.execute("update koyomi.inbox set expires_at = koyomi.now()");
+    billing.text(
+        "select koyomi.enqueue('billing/invoices', '1', '{\"subscriptionId\": 1, \"billingDate\":"
+            + " null}')::text");
+
+    billing.workOnce(true);
+
+    assertThat(billing.count("select count(*) from koyomi.inbox")).isZero();
+    assertThat(billing.count("select count(*) from invoice")).isEqualTo(1);
+  }
+
   @Test
   void waitsForRetries() throws Exception {
     Billing billing =

@@ -41,6 +41,28 @@ final class IdleDbTest {
     }
   }
 
+  /** Nobody knows when they may be had: such a batch is looked at as often as an empty one. */
+  @Test
+  void jobsThatNobodyMayTakeAreNotDue() throws Exception {
+    Billing billing = Billing.with(DATABASE, 1);
+    billing.fire();
+    try (Connection connection = DATABASE.dataSource().getConnection()) {
+      assertThat(billing.slices().untilNextDue(connection, billing.batchId()))
+          .contains(Duration.ZERO);
+
+      billing.text("select koyomi.pause(%d, 'me', 'test')::text".formatted(billing.batchId()));
+      assertThat(billing.slices().untilNextDue(connection, billing.batchId())).isEmpty();
+
+      billing.execute("update koyomi.batch set paused_at = null");
+      billing.execute("update koyomi.slice set suspect = 1");
+      assertThat(billing.slices().untilNextDue(connection, billing.batchId())).isEmpty();
+
+      billing.execute("update koyomi.slice set due_at = koyomi.now() + interval '1 hour'");
+      assertThat(billing.slices().untilNextDue(connection, billing.batchId()).orElseThrow())
+          .isBetween(Duration.ofMinutes(50), Duration.ofHours(1));
+    }
+  }
+
   @Test
   void looksForWorkAsOftenAsOneSlotDoes() throws Exception {
     Lookout lookout = new Lookout(System::nanoTime);
@@ -55,7 +77,7 @@ final class IdleDbTest {
 
   private static void await(Lookout lookout, Duration atMost) {
     try {
-      lookout.awaitNews(atMost);
+      lookout.awaitNews(atMost, true);
     } catch (InterruptedException e) {
       throw new IllegalStateException(e);
     }

@@ -6,7 +6,9 @@ import dev.koyomi.runner.db.Database;
 import dev.koyomi.runner.testing.Billing;
 import dev.koyomi.runner.testing.TestDatabase;
 import java.time.Duration;
+import java.util.HashSet;
 import java.util.List;
+import java.util.Set;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
@@ -189,6 +191,39 @@ final class IdleWritesDbTest {
       assertThat(after - before)
           .as("transactions that wrote or locked something")
           .isLessThanOrEqualTo(billing.count("select count(distinct transaction) from written"));
+    }
+  }
+
+  /** Twice a second, also where work waits that nobody may take; a few times more at a start. */
+  @ParameterizedTest
+  @EnumSource(names = {"EMPTY", "PAUSED", "WAITING_FOR_A_RETRY", "STOPPED_LANE"})
+  void asksAsOftenAsOneSlotDoes(Rest rest) throws Exception {
+    Billing billing = Billing.with(DATABASE, 20, rest.manifest());
+    rest.prepare(billing);
+    WorkerProcess.Settings settings =
+        new WorkerProcess.Settings(
+            "idle", EndRule.Stopped, true, Duration.ofMillis(100), Duration.ofSeconds(10));
+    try (WorkerProcess worker = billing.worker(settings, System::nanoTime)) {
+      worker.start();
+      awaitBeats(billing, BEATS);
+      Set<String> asked = new HashSet<>();
+      long until = System.nanoTime() + Duration.ofSeconds(2).toNanos();
+      while (System.nanoTime() < until) {
+        asked.addAll(
+            DATABASE
+                .jdbi()
+                .withHandle(
+                    handle ->
+                        handle
+                            .createQuery(
+                                """
+                                select pid || ' ' || query_start from pg_stat_activity
+                                where datname = current_database() and application_name like '%slot%' and query like '%next_due_in%'
+                                """)
+                            .mapTo(String.class)
+                            .list()));
+      }
+      assertThat(asked).hasSizeBetween(1, 12);
     }
   }
 

@@ -56,6 +56,27 @@ final class RecyclingDbTest {
     assertThat(billing.run()).isEqualTo("Succeeded %1$d/%1$d/0/0".formatted(TARGETS));
   }
 
+  /** It would leave work behind that nobody takes up, and say that all is done. */
+  @Test
+  void aWorkerThatEndsWithItsWorkDoesNotEndBefore() throws Exception {
+    // Any JVM has more memory.
+    Billing billing =
+        Billing.with(
+            DATABASE,
+            2,
+            Billing.manifest("concurrency: 4", "concurrency: 4, recycle: {softMemory: 1Mi}")
+                .replace("initial: 10ms", "initial: 1s"));
+    billing.execute("update subscription set fee = null where id = 1");
+    billing.fire();
+    WorkerProcess.Settings settings =
+        new WorkerProcess.Settings(
+            "drains", EndRule.Drained, true, Duration.ofMillis(100), Duration.ofSeconds(10));
+    try (WorkerProcess worker = billing.worker(settings, System::nanoTime).start()) {
+      assertThat(worker.awaitEnd()).isTrue();
+    }
+    assertThat(billing.run()).isEqualTo("PartiallyFailed 2/1/0/1");
+  }
+
   @Test
   void endsWhenItsTimeIsOver() throws Exception {
     Billing billing = billing("{maxTime: 1h}");

@@ -1,0 +1,64 @@
+package dev.koyomi.runner.worker;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import dev.koyomi.runner.queue.Workers;
+import dev.koyomi.runner.testing.Billing;
+import dev.koyomi.runner.testing.TestDatabase;
+import java.time.Duration;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicInteger;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.extension.RegisterExtension;
+
+/** A process without a heart would wait for ever, and be taken for alive. */
+final class HeartDbTest {
+  @RegisterExtension static final TestDatabase DATABASE = new TestDatabase();
+
+  private static Heart heart(Runnable tick) {
+    Billing billing = Billing.with(DATABASE, 1);
+    return new Heart(
+        DATABASE.database(),
+        new Membership(new Workers(DATABASE.jdbi()), "pod", billing.batchId()),
+        billing.batchId(),
+        new Lookout(System::nanoTime),
+        Duration.ofMillis(20),
+        tick,
+        System::nanoTime);
+  }
+
+  @Test
+  void goesOnAfterASurprise() throws Exception {
+    AtomicInteger ticks = new AtomicInteger();
+    CountDownLatch more = new CountDownLatch(2);
+    try (Heart heart =
+        heart(
+            () -> {
+              more.countDown();
+              if (ticks.getAndIncrement() == 0) {
+                throw new IllegalStateException("a surprise");
+              }
+            })) {
+      heart.start();
+      assertThat(more.await(20, TimeUnit.SECONDS)).as("it ticks once more").isTrue();
+      assertThat(heart.stopped()).isFalse();
+    }
+  }
+
+  @Test
+  void saysThatItHasStopped() throws Exception {
+    try (Heart heart =
+        heart(
+            () -> {
+              throw new AssertionError("worse than a surprise");
+            })) {
+      heart.start();
+      long deadline = System.nanoTime() + Duration.ofSeconds(20).toNanos();
+      while (!heart.stopped()) {
+        assertThat(System.nanoTime()).isLessThan(deadline);
+        Thread.onSpinWait();
+      }
+    }
+  }
+}
