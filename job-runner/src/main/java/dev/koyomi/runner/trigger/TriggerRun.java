@@ -1,8 +1,6 @@
 package dev.koyomi.runner.trigger;
 
-import dev.koyomi.crds.Overlap;
 import dev.koyomi.crds.Trigger;
-import dev.koyomi.crds.occurrence.Timetable;
 import dev.koyomi.crds.plan.Plan;
 import dev.koyomi.runner.db.Database;
 import dev.koyomi.runner.db.Fault;
@@ -21,16 +19,13 @@ import java.security.SecureRandom;
 import java.sql.Connection;
 import java.sql.SQLException;
 import java.time.Duration;
-import java.time.Instant;
 import java.time.LocalDate;
-import java.util.Collections;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Objects;
 import java.util.Optional;
 import java.util.function.LongFunction;
-import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -44,6 +39,7 @@ public final class TriggerRun {
   private final Plan plan;
   private final Plan.Selection trigger;
   private final String revision;
+  private final Firings firings;
   private final String pod;
   private final Pause pause;
   private final Admission admission;
@@ -96,6 +92,7 @@ public final class TriggerRun {
     this.plan = plan;
     this.trigger = Objects.requireNonNull(plan.trigger());
     this.revision = revision;
+    this.firings = new Firings(plan, revision);
     this.pod = pod;
     this.pause = pause;
     this.admission = admission;
@@ -115,13 +112,13 @@ public final class TriggerRun {
   public Optional<Long> runOf(Fired fired) {
     return new Batches(database.jdbi())
         .find(plan.batch().toString())
-        .flatMap(batch -> runs().find(firing(batch.id(), fired)));
+        .flatMap(batch -> runs().find(firings.of(batch.id(), fired)));
   }
 
   /** What the firing would select; nothing is written. */
   public Rehearsed rehearse(Fired fired) throws SQLException {
     int batchId = new Batches(database.jdbi()).find(plan.batch().toString()).orElseThrow().id();
-    return rehearse(batchId, firing(batchId, fired).logicalDate(), null);
+    return rehearse(batchId, firings.of(batchId, fired).logicalDate(), null);
   }
 
   /**
@@ -190,9 +187,10 @@ public final class TriggerRun {
     Batches batches = new Batches(database.jdbi());
     int batchId = batches.find(plan.batch().toString()).orElseThrow().id();
     Runs runs = runs();
-    Firing firing = firing(batchId, fired);
+    Firing firing = firings.of(batchId, fired);
     if (fired instanceof Fired.Slot slot) {
-      Optional<String> tooEarly = beforeWatermark(batches, batchId, slot);
+      Optional<String> tooEarly =
+          firings.beforeWatermark(slot, entry -> batches.watermark(batchId, entry));
       // A run that is there goes on: its selector may have died before the schedule was changed.
       if (tooEarly.isPresent() && !runs.exists(firing)) {
         return result(runs.skip(firing, "BeforeScheduleChange", tooEarly.get()));
@@ -234,75 +232,6 @@ public final class TriggerRun {
             new TriggerResult.TryAgain(
                 "The batch %s is not registered in this database yet; the operator (or `koyomi dev`) does that."
                     .formatted(plan.batch())));
-  }
-
-  private Firing firing(int batchId, Fired fired) {
-    return switch (fired) {
-      case Fired.Slot(Instant occurrence, String cronJob) ->
-          firing(
-              batchId,
-              occurrence,
-              "",
-              entriesAt(occurrence).findFirst().or(() -> entryOf(cronJob)),
-              false);
-      case Fired.SlotByPerson(Instant occurrence) ->
-          firing(batchId, occurrence, "", entriesAt(occurrence).findFirst(), true);
-      case Fired.Request(String request, Instant occurrence) ->
-          firing(batchId, occurrence, request, Optional.empty(), false);
-    };
-  }
-
-  private Firing firing(
-      int batchId, Instant occurrence, String request, Optional<String> entry, boolean byPerson) {
-    return new Firing(
-        batchId,
-        occurrence,
-        request,
-        entry.orElse(null),
-        LocalDate.ofInstant(occurrence, plan.timeZone()),
-        revision,
-        plan.overlap() == Overlap.Policy.Skip,
-        trigger.timeout(),
-        byPerson);
-  }
-
-  /**
-   * Entries that fire at the same instant are one run, under the name of the first in the manifest.
-   */
-  private Stream<String> entriesAt(Instant occurrence) {
-    return plan.entries().stream()
-        .filter(
-            entry ->
-                Timetable.between(
-                        entry.cron(), plan.timeZone(), occurrence.minusSeconds(1), occurrence)
-                    .anyMatch(occurrence::equals))
-        .map(Plan.Entry::name);
-  }
-
-  private Optional<String> entryOf(String cronJob) {
-    return plan.entries().stream()
-        .filter(entry -> entry.cronJob().equals(cronJob))
-        .map(Plan.Entry::name)
-        .findFirst();
-  }
-
-  /**
-   * CronJob fires the newest slot of a changed cron at once, also when it lies before the change.
-   * The slot is another entry's too where that one fires at the same instant, and has been for
-   * longer.
-   */
-  private Optional<String> beforeWatermark(Batches batches, int batchId, Fired.Slot slot) {
-    List<Instant> watermarks =
-        Stream.concat(entryOf(slot.cronJob()).stream(), entriesAt(slot.occurrence()))
-            .flatMap(entry -> batches.watermark(batchId, entry).stream())
-            .toList();
-    if (watermarks.isEmpty()) {
-      return Optional.of("the schedule entry of CronJob %s was removed".formatted(slot.cronJob()));
-    }
-    Instant first = Collections.min(watermarks);
-    return slot.occurrence().isBefore(first)
-        ? Optional.of("the slot lies before the schedule was made or changed (%s)".formatted(first))
-        : Optional.empty();
   }
 
   /**
