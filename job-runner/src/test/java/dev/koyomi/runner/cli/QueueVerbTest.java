@@ -84,7 +84,12 @@ class QueueVerbTest {
 
     Golden.assertScreen(
         "queue-clear", here().answering("yes").type("queue", "clear", "invoices").all());
-    assertThat(billing.run()).isEqualTo("Succeeded 5/0/0/0");
+    assertThat(
+            billing.text(
+                "select string_agg(format('%s %s/%s', state, selected, cancelled), ', ' order by"
+                    + " id) from koyomi.runs"))
+        .as("the enqueued job is in the run of its day")
+        .isEqualTo("Succeeded 5/5, Running 1/1");
     assertThat(billing.count("select count(*) from koyomi.inbox")).isZero();
     assertThat(type("queue", "clear", "invoices").out())
         .isEqualTo("Nothing of billing/invoices waits.\n");
