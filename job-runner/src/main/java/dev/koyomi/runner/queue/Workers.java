@@ -61,10 +61,10 @@ public final class Workers {
   public static boolean heartbeat(Connection connection, long worker, int idle)
       throws SQLException {
     try (PreparedStatement statement =
-        OwnStatement.prepare(connection, "select koyomi.heartbeat(?, ?) is true")) {
+        connection.prepareStatement("select koyomi.heartbeat(?, ?) is true")) {
       statement.setLong(1, worker);
       statement.setInt(2, idle);
-      try (ResultSet row = OwnStatement.query(statement)) {
+      try (ResultSet row = statement.executeQuery()) {
         row.next();
         return row.getBoolean(1);
       }

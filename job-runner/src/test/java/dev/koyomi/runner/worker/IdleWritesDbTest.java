@@ -223,7 +223,8 @@ final class IdleWritesDbTest {
                             .mapTo(String.class)
                             .list()));
       }
-      assertThat(asked).hasSizeBetween(1, 12);
+      // In two seconds; each look is seen up to three times, as its messages come in.
+      assertThat(asked).hasSizeBetween(1, 30);
     }
   }
 
