@@ -62,7 +62,7 @@ final class LostSliceDbTest {
             billing.plan().job().retry(),
             new SecureRandom(),
             billing.batchId(),
-            0,
+            new PermitSize(500),
             0,
             new Lookout(System::nanoTime),
             new Progress(),
