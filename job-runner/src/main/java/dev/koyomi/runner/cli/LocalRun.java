@@ -82,12 +82,13 @@ final class LocalRun {
             System::nanoTime);
     stop.closeAtStop(worker);
     worker.start();
-    showing(
-        before,
-        () -> {
-          return worker.awaitEnd();
-        });
+    boolean ended = showing(before, worker::awaitEnd);
     stop.yieldTo();
+    if (!ended) {
+      throw new CommandProblem(
+          ExitCode.OTHER,
+          "A Unit hangs and cannot be ended. Call this again: its job goes back to the queue.");
+    }
     worker.close();
   }
 
