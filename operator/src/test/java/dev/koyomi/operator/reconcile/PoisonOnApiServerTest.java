@@ -7,6 +7,8 @@ import dev.koyomi.operator.testing.ApiServer;
 import dev.koyomi.operator.testing.Manifests;
 import dev.koyomi.operator.testing.Room;
 import io.fabric8.kubernetes.api.model.GenericKubernetesResource;
+import io.fabric8.kubernetes.client.KubernetesClientException;
+import java.time.Duration;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -16,6 +18,9 @@ import org.junit.jupiter.api.extension.ExtendWith;
 /** Objects that another version of the CRD let in. */
 @ExtendWith(ApiServer.Needed.class)
 final class PoisonOnApiServerTest {
+  /** Unprocessable Entity. */
+  private static final int INVALID = 422;
+
   private static final String POISON =
       Manifests.invoices()
           .replace("{name: invoices}", "{name: from-the-future}")
@@ -27,7 +32,7 @@ final class PoisonOnApiServerTest {
         Room room = new Room(server)) {
       try {
         server.installCrd(lenient(server.crd()));
-        room.create(POISON);
+        createOnceAccepted(room, POISON);
         server.installCrd();
         BatchOperator operator = room.start();
         room.create(Manifests.invoices());
@@ -37,7 +42,7 @@ final class PoisonOnApiServerTest {
             .contains("spec.workers.max", "spec.overlap.policy");
 
         server.installCrd(lenient(server.crd()));
-        room.create(POISON.replace("from-the-future", "from-further-away"));
+        createOnceAccepted(room, POISON.replace("from-the-future", "from-further-away"));
         server.installCrd();
         room.awaitReason("from-further-away", "Stalled", "InvalidSpec");
         room.create(Manifests.invoices().replace("{name: invoices}", "{name: reminders}"));
@@ -46,6 +51,22 @@ final class PoisonOnApiServerTest {
         assertThat(room.broken().getCount()).isEqualTo(1);
       } finally {
         server.installCrd();
+      }
+    }
+  }
+
+  /** The API server takes a moment to validate by another schema. */
+  private static void createOnceAccepted(Room room, String manifest) {
+    long deadline = System.nanoTime() + Duration.ofSeconds(30).toNanos();
+    while (true) {
+      try {
+        room.create(manifest);
+        return;
+      } catch (KubernetesClientException refused) {
+        if (refused.getCode() != INVALID || System.nanoTime() > deadline) {
+          throw refused;
+        }
+        Thread.onSpinWait();
       }
     }
   }
