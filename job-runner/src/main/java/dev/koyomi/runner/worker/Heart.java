@@ -7,6 +7,8 @@ import java.sql.Connection;
 import java.sql.SQLException;
 import java.sql.Statement;
 import java.time.Duration;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.locks.ReentrantLock;
 import java.util.function.LongSupplier;
 import org.jspecify.annotations.Nullable;
 import org.postgresql.PGConnection;
@@ -26,6 +28,9 @@ final class Heart implements AutoCloseable {
 
   private static final Duration RECONNECT = Duration.ofSeconds(1);
 
+  /** How long its end waits for a beat that is under way. */
+  private static final Duration LAST_BEAT = Duration.ofSeconds(2);
+
   private final Database database;
   private final Membership membership;
   private final int batchId;
@@ -34,6 +39,7 @@ final class Heart implements AutoCloseable {
   private final LongSupplier nanoTime;
   private final Duration interval;
   private final Thread thread;
+  private final ReentrantLock beating = new ReentrantLock();
   private @Nullable Connection connection;
   private volatile boolean closed;
   private long beatAt;
@@ -85,11 +91,19 @@ final class Heart implements AutoCloseable {
   }
 
   private void beat(Connection on) throws SQLException {
-    introduce(on);
-    membership.beat(on, lookout.idle());
-    introduce(on);
-    Upkeep.sweep(on);
-    beatAt = nanoTime.getAsLong();
+    beating.lock();
+    try {
+      if (closed) {
+        return;
+      }
+      introduce(on);
+      membership.beat(on, lookout.idle());
+      introduce(on);
+      Upkeep.sweep(on);
+      beatAt = nanoTime.getAsLong();
+    } finally {
+      beating.unlock();
+    }
   }
 
   private void run() {
@@ -168,9 +182,17 @@ final class Heart implements AutoCloseable {
     }
   }
 
+  /** Ends it; a beat under way is waited for, so that a process that left touches nothing more. */
   @Override
   public void close() {
     closed = true;
     thread.interrupt();
+    try {
+      if (beating.tryLock(LAST_BEAT.toMillis(), TimeUnit.MILLISECONDS)) {
+        beating.unlock();
+      }
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+    }
   }
 }

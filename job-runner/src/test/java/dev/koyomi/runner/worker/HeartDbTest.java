@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.koyomi.runner.queue.Workers;
 import dev.koyomi.runner.testing.Billing;
+import dev.koyomi.runner.testing.Rival;
 import dev.koyomi.runner.testing.TestDatabase;
 import java.time.Duration;
 import java.util.concurrent.CountDownLatch;
@@ -60,5 +61,26 @@ final class HeartDbTest {
         Thread.onSpinWait();
       }
     }
+  }
+
+  /** Else it would still sweep, under locks, when the process has left. */
+  @Test
+  void itsEndWaitsForTheBeatUnderWay() throws Exception {
+    Heart heart = heart(() -> {});
+    heart.start();
+    Thread closing = Thread.ofPlatform().unstarted(heart::close);
+    try (Rival rival = new Rival(DATABASE.dataSource())) {
+      rival.inOpenTransaction(
+          open -> open.createStatement().execute("lock table koyomi.worker in exclusive mode"));
+      rival.awaitWaiter();
+      closing.start();
+      while (closing.getState() == Thread.State.NEW
+          || closing.getState() == Thread.State.RUNNABLE) {
+        Thread.onSpinWait();
+      }
+      assertThat(closing.getState()).isEqualTo(Thread.State.TIMED_WAITING);
+      rival.commit();
+    }
+    closing.join();
   }
 }
