@@ -99,6 +99,11 @@ alter table koyomi.slice
   add column suspect int not null default 0,
   add column alone boolean not null default false,
   add column lost int not null default 0;
+-- The server reads the text of a check at each update: with these three, 7 % of the time of a job with a commit of its own.
+alter table koyomi.slice
+  drop constraint slice_check,
+  drop constraint slice_check1,
+  drop constraint slice_check2;
 comment on column koyomi.slice.lane is 'Of ordered batches; the number of the slice is its place in the lane. Its attempt is that of the job at the cursor.';
 comment on column koyomi.slice.uniq is 'Some of its jobs hold a row of unique_job.';
 comment on column koyomi.slice.suspect is 'So many jobs from the cursor on may have been the reason why a worker died: they are worked alone.';

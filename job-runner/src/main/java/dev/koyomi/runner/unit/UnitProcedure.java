@@ -17,6 +17,9 @@ import org.slf4j.LoggerFactory;
  * A Unit's statements as a temporary procedure of one session, which works the jobs of a slice:
  * statements, advance, COMMIT. It is gone with the session, and needs no right but TEMPORARY.
  *
+ * <p>After each COMMIT every expression is made ready anew, at about a microsecond for each
+ * function in it: so there are few, and those that are seldom needed stand behind an IF.
+ *
  * <p>Statements are static, so that their plans are kept (PostgreSQL manual, 41.11.2), and
  * transaction control is allowed in a procedure that is called outside a transaction (41.8).
  */
@@ -127,13 +130,14 @@ final class UnitProcedure {
     #variable_conflict use_column
     declare
       koyomi_ordinals int[];
-      koyomi_at int := koyomi_from;
       koyomi_job int;
       koyomi_row record;
-      koyomi_rows bigint;
       koyomi_skipped int[];
-      koyomi_called timestamptz := clock_timestamp();
       koyomi_begun timestamptz;
+      koyomi_now timestamptz;
+      koyomi_end timestamptz := clock_timestamp() + interval '%8$d milliseconds';
+      koyomi_alone boolean := koyomi_group = 1;
+      koyomi_full boolean;
     %2$s
     begin
       select %3$ss.ordinals into %4$skoyomi_ordinals
@@ -141,28 +145,37 @@ final class UnitProcedure {
       if not found then
         raise exception 'slice %% is no longer at position %% under this lease', koyomi_slice, koyomi_from using errcode = 'KY001';
       end if;
-      while koyomi_at < koyomi_to loop
-        if koyomi_until < koyomi.clock() then
-          exit when koyomi_at = koyomi_from;
-          raise exception 'the permit has lapsed' using errcode = 'KY009';
+      for koyomi_done in koyomi_from + 1 .. koyomi_to loop
+        if koyomi_until is not null then
+          if koyomi_until < koyomi.clock() then
+            exit when koyomi_done = koyomi_from + 1;
+            raise exception 'the permit has lapsed' using errcode = 'KY009';
+          end if;
         end if;
         koyomi_begun := clock_timestamp();
-        koyomi_job := coalesce(koyomi_ordinals[koyomi_at + 1], koyomi_at) + 1;
+        koyomi_job := koyomi_done;
+        if koyomi_ordinals is not null then
+          koyomi_job := koyomi_ordinals[koyomi_done] + 1;
+        end if;
     %5$s
     %6$s
-        if koyomi_rows = 0 then
-          koyomi_skipped := koyomi_skipped || koyomi_at;
+        if not found then
+          koyomi_skipped := koyomi_skipped || (koyomi_done - 1);
         end if;
-        koyomi_at := koyomi_at + 1;
-        if clock_timestamp() - koyomi_begun > interval '%7$d milliseconds' then
+        koyomi_now := clock_timestamp();
+        if koyomi_now - koyomi_begun > interval '%7$d milliseconds' then
           raise exception 'too slow' using errcode = 'KY013';
         end if;
-        if koyomi_at - koyomi_from >= koyomi_group or koyomi_at = koyomi_to or clock_timestamp() - koyomi_called > interval '%8$d milliseconds' then
-          perform koyomi.advance(koyomi_slice, koyomi_lease, koyomi_from, koyomi_at - koyomi_from, koyomi_skipped);
+        koyomi_full := koyomi_alone;
+        if not koyomi_full then
+          koyomi_full := koyomi_done - koyomi_from >= koyomi_group or koyomi_done = koyomi_to or koyomi_now > koyomi_end;
+        end if;
+        if koyomi_full then
+          perform koyomi.advance(koyomi_slice, koyomi_lease, koyomi_from, koyomi_done - koyomi_from, koyomi_skipped);
           commit;
-          koyomi_from := koyomi_at;
+          koyomi_from := koyomi_done;
           koyomi_skipped := null;
-          exit when clock_timestamp() - koyomi_called > interval '%8$d milliseconds';
+          exit when koyomi_now > koyomi_end;
         end if;
       end loop;
     end %1$s
@@ -171,22 +184,19 @@ final class UnitProcedure {
             quote, declared, selected, into, assigned, work, timeout.toMillis(), CALL.toMillis());
   }
 
-  /** One statement; afterwards koyomi_rows says how many rows it wrote or gave. */
+  /** One statement; afterwards FOUND says whether it wrote or gave a row. */
   private static String step(Described described, String text) {
     if (!described.givesRows) {
       // On a line of its own, as a comment may end the statement.
-      return "    %s\n    ;\n    get diagnostics koyomi_rows = row_count;\n".formatted(text);
+      return "    %s\n    ;\n".formatted(text);
     }
     return QUERIES.contains(described.statement.keyword())
-        ? "    perform * from (\n%s\n    ) as koyomi_query;\n    get diagnostics koyomi_rows = row_count;\n"
-            .formatted(text)
+        ? "    perform * from (\n%s\n    ) as koyomi_query;\n".formatted(text)
         // Rows of a statement that writes cannot be left unread.
         : """
-            koyomi_rows := 0;
             for koyomi_row in
         %s
             loop
-              koyomi_rows := koyomi_rows + 1;
             end loop;
         """
             .formatted(text);
