@@ -4,6 +4,7 @@ import dev.koyomi.crds.sql.SqlText;
 import java.sql.Connection;
 import java.sql.ParameterMetaData;
 import java.sql.PreparedStatement;
+import java.sql.ResultSet;
 import java.sql.SQLException;
 import java.sql.Statement;
 import java.time.Duration;
@@ -60,10 +61,10 @@ final class UnitProcedure {
    */
   boolean create(Connection connection) throws SQLException {
     try {
-      String text = text(described(connection));
+      List<Described> described = described(connection);
       try (Statement statement = connection.createStatement()) {
         statement.setEscapeProcessing(false);
-        statement.execute(text);
+        statement.execute(text(described, step(statement)));
       }
       return true;
     } catch (SQLException refused) {
@@ -97,7 +98,7 @@ final class UnitProcedure {
     return all;
   }
 
-  private String text(List<Described> statements) {
+  private String text(List<Described> statements, String step) {
     List<String> names = List.copyOf(sql.parameters());
     StringBuilder declared = new StringBuilder();
     StringBuilder assigned = new StringBuilder();
@@ -120,7 +121,7 @@ final class UnitProcedure {
         number++;
       }
       int[] next = {first};
-      work.append(step(each, each.statement.rendered(_ -> "koyomi_p" + next[0]++)));
+      work.append(rendered(each, each.statement.rendered(_ -> "koyomi_p" + next[0]++)));
     }
     String quote = "$koyomi" + Integer.toHexString(work.toString().hashCode()) + "$";
     return """
@@ -171,7 +172,7 @@ final class UnitProcedure {
           koyomi_full := koyomi_done - koyomi_from >= koyomi_group or koyomi_done = koyomi_to or koyomi_now > koyomi_end;
         end if;
         if koyomi_full then
-          perform koyomi.advance(koyomi_slice, koyomi_lease, koyomi_from, koyomi_done - koyomi_from, koyomi_skipped);
+    %9$s
           commit;
           koyomi_from := koyomi_done;
           koyomi_skipped := null;
@@ -181,11 +182,29 @@ final class UnitProcedure {
     end %1$s
     """
         .formatted(
-            quote, declared, selected, into, assigned, work, timeout.toMillis(), CALL.toMillis());
+            quote,
+            declared,
+            selected,
+            into,
+            assigned,
+            work,
+            timeout.toMillis(),
+            CALL.toMillis(),
+            step);
+  }
+
+  /**
+   * What moves the cursor from koyomi_from to koyomi_done, as the schema of this database has it.
+   */
+  private static String step(Statement statement) throws SQLException {
+    try (ResultSet row = statement.executeQuery("select koyomi.step_text()")) {
+      row.next();
+      return row.getString(1);
+    }
   }
 
   /** One statement; afterwards FOUND says whether it wrote or gave a row. */
-  private static String step(Described described, String text) {
+  private static String rendered(Described described, String text) {
     if (!described.givesRows) {
       // On a line of its own, as a comment may end the statement.
       return "    %s\n    ;\n".formatted(text);
