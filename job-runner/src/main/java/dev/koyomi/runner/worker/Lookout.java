@@ -1,6 +1,8 @@
 package dev.koyomi.runner.worker;
 
 import java.time.Duration;
+import java.util.ArrayDeque;
+import java.util.Deque;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.locks.Condition;
@@ -8,15 +10,18 @@ import java.util.concurrent.locks.ReentrantLock;
 import java.util.function.LongSupplier;
 
 /**
- * Where idle slots wait. One of them is the scout and comes back after the given time to look for
- * work; the others sleep until the scout has found some, so that an idle process asks the database
- * as often as one slot does.
+ * Where idle slots wait. The one that came last is the scout and comes back after the given time to
+ * look for work; the others sleep until a scout has found some, so that an idle process asks the
+ * database as often as one slot does. Who came last has worked last: its session has the plans.
  */
 final class Lookout {
   private final LongSupplier nanoTime;
   private final ReentrantLock lock = new ReentrantLock();
-  private final Condition changed = lock.newCondition();
-  private boolean scouting;
+  private final Condition closing = lock.newCondition();
+
+  /** Those who wait, the scout first. */
+  private final Deque<Condition> waiting = new ArrayDeque<>();
+
   private volatile boolean closed;
   private boolean called;
   private long news;
@@ -35,27 +40,25 @@ final class Lookout {
   void awaitNews(Duration atMost, boolean idle) throws InterruptedException {
     lock.lock();
     long seen = news;
+    Condition mine = lock.newCondition();
+    waiting.push(mine);
     try {
       if (idle) {
         this.idle.incrementAndGet();
       }
-      boolean scout = !scouting;
-      scouting = true;
       long nanos = atMost.toNanos();
-      while (news == seen && !closed && !(scout && (nanos <= 0 || called))) {
-        if (scout) {
-          nanos = changed.awaitNanos(nanos);
+      while (news == seen && !closed) {
+        if (!mine.equals(waiting.peek())) {
+          mine.await(1, TimeUnit.MINUTES);
+        } else if (nanos > 0 && !called) {
+          nanos = mine.awaitNanos(nanos);
         } else {
-          changed.await(1, TimeUnit.MINUTES);
-          scout = !scouting;
-          scouting = true;
+          called = false;
+          break;
         }
       }
-      if (scout) {
-        scouting = false;
-        called = false;
-      }
     } finally {
+      waiting.remove(mine);
       if (idle && news == seen) {
         this.idle.decrementAndGet();
       }
@@ -69,7 +72,7 @@ final class Lookout {
     try {
       long nanos = atMost.toNanos();
       while (!closed && nanos > 0) {
-        nanos = changed.awaitNanos(nanos);
+        nanos = closing.awaitNanos(nanos);
       }
     } finally {
       lock.unlock();
@@ -83,7 +86,7 @@ final class Lookout {
       news++;
       // From now on nobody has nothing to do until it has looked.
       idle.set(0);
-      changed.signalAll();
+      waiting.forEach(Condition::signal);
     } finally {
       lock.unlock();
     }
@@ -94,7 +97,9 @@ final class Lookout {
     lock.lock();
     try {
       called = true;
-      changed.signalAll();
+      if (!waiting.isEmpty()) {
+        waiting.peek().signal();
+      }
     } finally {
       lock.unlock();
     }
@@ -120,7 +125,8 @@ final class Lookout {
     lock.lock();
     try {
       closed = true;
-      changed.signalAll();
+      waiting.forEach(Condition::signal);
+      closing.signalAll();
     } finally {
       lock.unlock();
     }
