@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import dev.koyomi.runner.db.Database;
 import dev.koyomi.runner.db.Migration;
 import dev.koyomi.runner.dev.LocalPostgres;
+import dev.koyomi.runner.testing.SliceChecks;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -91,6 +92,7 @@ final class ChaosTest {
             postgres.address(), "chaos", 16, Duration.ofSeconds(5), Duration.ofSeconds(30))) {
       database.jdbi().useHandle(handle -> handle.execute("drop schema if exists koyomi cascade"));
       new Migration(database).run();
+      SliceChecks.add(database.jdbi());
       sabotage(database);
       String url = postgres.address().jdbcUrl();
       int port = Integer.parseInt(url.replaceAll(".*:([0-9]+)/.*", "$1"));

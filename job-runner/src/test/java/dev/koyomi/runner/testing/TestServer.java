@@ -49,6 +49,7 @@ final class TestServer {
     server.create(TEMPLATE, "template1");
     try (Database template = Database.direct(server.address(TEMPLATE), "migrate")) {
       new Migration(template).run();
+      SliceChecks.add(template.jdbi());
     } catch (SQLException failed) {
       throw new IllegalStateException("The template of the test databases was not made.", failed);
     }
