@@ -58,8 +58,10 @@ comment on column koyomi.batch.commit_jobs is 'Most jobs of one transaction: 1 E
 alter table koyomi.worker
   add column release int not null default 1,
   add column draining_at timestamptz,
-  add column idle int not null default 0;
+  add column idle int not null default 0,
+  add column hindered text;
 comment on column koyomi.worker.release is '1: release 0.1.0, which knows neither order nor limits nor pausing.';
+comment on column koyomi.worker.hindered is 'What its Units cannot reach, as of the last heartbeat: their jobs wait, and no attempt is counted.';
 comment on column koyomi.worker.idle is 'Slots without work, as of the last heartbeat: whom to wake, and for whom to split.';
 
 alter table koyomi.run

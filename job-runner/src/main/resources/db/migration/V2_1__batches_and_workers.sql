@@ -160,13 +160,13 @@ create function koyomi.join_as(p_pod text, p_kind text, p_batch int, p_release i
     returning id
 $$;
 
-create function koyomi.heartbeat(p_worker bigint, p_idle int) returns boolean
+create function koyomi.heartbeat(p_worker bigint, p_idle int, p_hindered text) returns boolean
   language sql as $$
-  update koyomi.worker set beat_seen = m.beat, idle = p_idle from koyomi.meta m
+  update koyomi.worker set beat_seen = m.beat, idle = p_idle, hindered = p_hindered from koyomi.meta m
     where id = p_worker and stopped_at is null and lost_at is null
     returning true
 $$;
-comment on function koyomi.heartbeat(bigint, int) is 'Null: the worker was declared lost and must join again before it may lease.';
+comment on function koyomi.heartbeat(bigint, int, text) is 'Null: the worker was declared lost and must join again before it may lease.';
 
 create function koyomi.drain(p_worker bigint) returns void
   language sql as $$

@@ -141,6 +141,11 @@ record Reasons(
           "The next job is due at %s, in %s."
               .formatted(Shown.time(situation.now().plus(due), zone), Shown.duration(due)));
     }
+    if (situation.hindered() != null) {
+      all.add(
+          "What its Unit needs cannot be reached (%s): jobs are tried again every few seconds, and no attempt is counted."
+              .formatted(situation.hindered()));
+    }
     if (situation.alone() > 0) {
       all.add(
           "A worker died of some of them, perhaps: these are worked one by one, by a worker that"

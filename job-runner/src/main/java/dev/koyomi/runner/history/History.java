@@ -125,6 +125,8 @@ public final class History {
                               union all
                               select min(l.due_at) from koyomi.lane l
                                 where l.batch_id = b.id and l.lease is null and l.stopped_at is null and l.due_at > koyomi.now()) as retries) as retry_at,
+                           (select min(w.hindered) from koyomi.worker w
+                              where w.batch_id = b.id and w.kind = 'Worker' and w.stopped_at is null and w.lost_at is null) as hindered,
                            selecting.id as selecting_run, selecting.selecting_since, selecting.pod
                       from koyomi.batch b
                       left join lateral (
@@ -152,6 +154,7 @@ public final class History {
         secondsIfAny(row, "next_due_seconds"),
         instantIfAny(row, "retry_at"),
         row.getInt("alone"),
+        row.getString("hindered"),
         row.getObject("selecting_run", Long.class),
         instantIfAny(row, "selecting_since"),
         row.getString("pod"));

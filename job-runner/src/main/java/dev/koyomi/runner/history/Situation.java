@@ -18,6 +18,8 @@ import org.jspecify.annotations.Nullable;
  * @param nextDueIn time until something that nobody holds is due; null: there is nothing
  * @param retryAt when the first job that failed is due again; null: none waits for that
  * @param alone portions that a worker may have died of, and that are worked one by one
+ * @param hindered what Units of a worker cannot reach, so that their jobs wait; null: nothing that
+ *     is known
  * @param selectingRun the run that is being selected for; null: none is
  * @param selector the process that selects; null: it is gone
  */
@@ -34,6 +36,7 @@ public record Situation(
     @Nullable Duration nextDueIn,
     @Nullable Instant retryAt,
     int alone,
+    @Nullable String hindered,
     @Nullable Long selectingRun,
     @Nullable Instant selectingSince,
     @Nullable String selector) {

@@ -6,6 +6,7 @@ import java.sql.PreparedStatement;
 import java.sql.ResultSet;
 import java.sql.SQLException;
 import org.jdbi.v3.core.Jdbi;
+import org.jspecify.annotations.Nullable;
 
 /**
  * The processes that lease or select, by their rows; a row that was declared lost never comes back
@@ -57,13 +58,16 @@ public final class Workers {
    * Says that the worker lives; false when it was declared lost and must join anew.
    *
    * @param idle its slots without work
+   * @param hindered what its Units cannot reach; null: nothing that is known
    */
-  public static boolean heartbeat(Connection connection, long worker, int idle)
+  public static boolean heartbeat(
+      Connection connection, long worker, int idle, @Nullable String hindered)
       throws SQLException {
     try (PreparedStatement statement =
-        connection.prepareStatement("select koyomi.heartbeat(?, ?) is true")) {
+        connection.prepareStatement("select koyomi.heartbeat(?, ?, ?) is true")) {
       statement.setLong(1, worker);
       statement.setInt(2, idle);
+      statement.setString(3, hindered);
       try (ResultSet row = statement.executeQuery()) {
         row.next();
         return row.getBoolean(1);
@@ -76,7 +80,7 @@ public final class Workers {
     return jdbi.withHandle(
         handle ->
             handle
-                .createQuery("select koyomi.heartbeat(:worker, 0) is true")
+                .createQuery("select koyomi.heartbeat(:worker, 0, null) is true")
                 .bind("worker", worker)
                 .mapTo(Boolean.class)
                 .one());

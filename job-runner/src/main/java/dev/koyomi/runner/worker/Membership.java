@@ -18,6 +18,7 @@ final class Membership {
   private final Workers workers;
   private final String pod;
   private final int batchId;
+  private final Breaks breaks;
   private final AtomicLong id = new AtomicLong();
 
   /** What the row says: whether enqueuers are to wake this process. */
@@ -26,10 +27,11 @@ final class Membership {
   private final AtomicBoolean wasIdle = new AtomicBoolean();
   private boolean left;
 
-  Membership(Workers workers, String pod, int batchId) {
+  Membership(Workers workers, String pod, int batchId, Breaks breaks) {
     this.workers = workers;
     this.pod = pod;
     this.batchId = batchId;
+    this.breaks = breaks;
   }
 
   void join(Connection connection) throws SQLException {
@@ -51,7 +53,7 @@ final class Membership {
     if (saidIdle.getAndSet(true)) {
       return false;
     }
-    Workers.heartbeat(connection, id.get(), 1);
+    Workers.heartbeat(connection, id.get(), 1, breaks.hindrance());
     return true;
   }
 
@@ -69,7 +71,7 @@ final class Membership {
     int idle = wasIdle.getAndSet(idleSlots > 0) ? Math.max(1, idleSlots) : idleSlots;
     saidIdle.set(idle > 0);
     long present = id.get();
-    if (!Workers.heartbeat(connection, present, idle)) {
+    if (!Workers.heartbeat(connection, present, idle, breaks.hindrance())) {
       join(connection);
       LOG.atWarn()
           .addKeyValue("worker", present)

@@ -170,6 +170,9 @@ final class SliceWork {
     stop.unit(false);
     at = stride.position();
     shared.progress.done(at - from);
+    if (at > from) {
+      shared.breaks.through();
+    }
     if (permit.isPresent()) {
       spend(at - from, stride.ending());
     }
@@ -328,6 +331,7 @@ final class SliceWork {
         .log(
             "what the Unit needs cannot be reached; its jobs go back for now, no attempt is"
                 + " counted");
+    shared.breaks.hindered(away.failure().failure().message());
     // So that a job which is the reason itself does not hold up the others of its portion.
     if (!slice.inLane() && end - at > 1 && !split(2)) {
       return Optional.of(End.Lost);

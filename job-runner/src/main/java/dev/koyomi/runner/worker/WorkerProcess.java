@@ -86,7 +86,8 @@ public final class WorkerProcess implements AutoCloseable {
     RandomGenerator random = new SecureRandom();
     SqlUnits units = new SqlUnits(plan.unit(), settings.compile, nanoTime);
     Slices slices = new Slices(units.needed());
-    this.membership = new Membership(new Workers(database.jdbi()), settings.pod, batchId);
+    Breaks breaks = new Breaks();
+    this.membership = new Membership(new Workers(database.jdbi()), settings.pod, batchId, breaks);
     Progress progress = new Progress();
     this.recycling =
         new Recycling(plan.workers().recycle(), progress, nanoTime, Recycling::residentMemory);
@@ -112,7 +113,7 @@ public final class WorkerProcess implements AutoCloseable {
                 most == null ? Integer.MAX_VALUE : most - 1,
                 lookout,
                 progress,
-                new Breaks(),
+                breaks,
                 settings.breaker),
             lookout,
             new Outage(),

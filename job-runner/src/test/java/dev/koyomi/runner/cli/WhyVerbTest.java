@@ -64,6 +64,16 @@ class WhyVerbTest {
   }
 
   @Test
+  void cannotReachWhatItNeeds() throws Exception {
+    Billing billing = Billing.with(database, 3);
+    billing.fire();
+    billing.join();
+    execute("update koyomi.worker set hindered = 'could not connect to server \"rates\"'");
+
+    Golden.assertScreen("why-hindered", type().all());
+  }
+
+  @Test
   void limited() throws Exception {
     Billing billing =
         Billing.with(

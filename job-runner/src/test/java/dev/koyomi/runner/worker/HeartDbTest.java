@@ -21,7 +21,7 @@ final class HeartDbTest {
     Billing billing = Billing.with(DATABASE, 1);
     return new Heart(
         DATABASE.database(),
-        new Membership(new Workers(DATABASE.jdbi()), "pod", billing.batchId()),
+        new Membership(new Workers(DATABASE.jdbi()), "pod", billing.batchId(), new Breaks()),
         billing.batchId(),
         new Lookout(System::nanoTime),
         Duration.ofMillis(20),

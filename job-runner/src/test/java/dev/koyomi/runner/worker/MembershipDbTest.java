@@ -20,7 +20,7 @@ final class MembershipDbTest {
   @BeforeEach
   void batch() {
     billing = Billing.with(DATABASE, 1);
-    membership = new Membership(new Workers(DATABASE.jdbi()), "pod", billing.batchId());
+    membership = new Membership(new Workers(DATABASE.jdbi()), "pod", billing.batchId(), new Breaks());
   }
 
   private long living() {

@@ -95,6 +95,10 @@ final class UnreachableDbTest {
         assertThat(System.nanoTime()).isLessThan(deadline);
         Thread.onSpinWait();
       }
+      while (billing.count("select count(*) from koyomi.worker where hindered ~ 'no room'") == 0) {
+        assertThat(System.nanoTime()).isLessThan(deadline);
+        Thread.onSpinWait();
+      }
       billing.execute("delete from away");
       worker.awaitEnd();
     }
