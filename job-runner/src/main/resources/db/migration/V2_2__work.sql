@@ -177,13 +177,15 @@ create function koyomi.step_text() returns text
   language sql immutable
   return $$
           update koyomi.slice set position = koyomi_done
-            where id = koyomi_slice and lease = koyomi_lease and position = koyomi_from and koyomi_done < stop
-              and suspect = 0 and lost = 0 and lane is null and not uniq and koyomi_skipped is null;
+            where ctid = koyomi_version and id = koyomi_slice and lease = koyomi_lease and position = koyomi_from and koyomi_done < stop
+              and suspect = 0 and lost = 0 and lane is null and not uniq and koyomi_skipped is null
+            returning ctid into koyomi_version;
           if not found then
             perform koyomi.advance(koyomi_slice, koyomi_lease, koyomi_from, koyomi_done - koyomi_from, koyomi_skipped);
+            select ctid into koyomi_version from koyomi.slice where id = koyomi_slice;
           end if;
 $$;
-comment on function koyomi.step_text() is 'advance() from koyomi_from to koyomi_done for the procedure that a Unit is compiled to, its usual case without a call: a tenth of the time of a job with a commit of its own. Text of the schema, not of the runner, so that it is always of one age with advance().';
+comment on function koyomi.step_text() is 'advance() from koyomi_from to koyomi_done for the procedure that a Unit is compiled to, its usual case without a call: a tenth of the time of a job with a commit of its own. koyomi_version is where the row was last seen: while somebody holds a snapshot, the way from the index leads over all its versions. Text of the schema, not of the runner, so that it is always of one age with advance().';
 
 create or replace function koyomi.advance(p_slice bigint, p_lease bigint, p_position int, p_count int) returns void
   language plpgsql as $$

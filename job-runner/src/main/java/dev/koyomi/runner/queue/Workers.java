@@ -61,8 +61,7 @@ public final class Workers {
    * @param hindered what its Units cannot reach; null: nothing that is known
    */
   public static boolean heartbeat(
-      Connection connection, long worker, int idle, @Nullable String hindered)
-      throws SQLException {
+      Connection connection, long worker, int idle, @Nullable String hindered) throws SQLException {
     try (PreparedStatement statement =
         connection.prepareStatement("select koyomi.heartbeat(?, ?, ?) is true")) {
       statement.setLong(1, worker);

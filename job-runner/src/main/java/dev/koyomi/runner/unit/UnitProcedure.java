@@ -131,6 +131,7 @@ final class UnitProcedure {
     #variable_conflict use_column
     declare
       koyomi_ordinals int[];
+      koyomi_version tid;
       koyomi_job int;
       koyomi_row record;
       koyomi_skipped int[];
@@ -141,7 +142,7 @@ final class UnitProcedure {
       koyomi_full boolean;
     %2$s
     begin
-      select %3$ss.ordinals into %4$skoyomi_ordinals
+      select %3$ss.ordinals, s.ctid into %4$skoyomi_ordinals, koyomi_version
         from koyomi.slice s where s.id = koyomi_slice and s.lease = koyomi_lease and s.position = koyomi_from;
       if not found then
         raise exception 'slice %% is no longer at position %% under this lease', koyomi_slice, koyomi_from using errcode = 'KY001';

@@ -85,6 +85,40 @@ final class CommitSizeDbTest {
     assertThat(billing.count("select count(*) from koyomi.slice")).isZero();
   }
 
+  /** The procedure knows where the slice's row was last; whoever changes the row moves it. */
+  @ParameterizedTest
+  @ValueSource(strings = {"{mode: Each}", "{mode: Many, jobs: 7}"})
+  void goesOnWhereTheRowOfTheSliceHasMoved(String commit) throws Exception {
+    DATABASE
+        .jdbi()
+        .useHandle(
+            handle ->
+                handle.execute(
+                    """
+                    create or replace function move() returns void language sql as
+                      $$ update koyomi.slice set due_at = due_at $$
+                    """));
+    Billing billing =
+        Billing.with(
+            DATABASE,
+            40,
+            Billing.committing(
+                    Billing.unit(
+                        """
+                        SELECT move();
+                        INSERT INTO invoice (subscription_id, billing_date, amount)
+                          SELECT id, :billingDate, fee FROM subscription WHERE id = :subscriptionId
+                        """),
+                    commit)
+                .replaceAll("concurrency: [0-9]+", "concurrency: 1"));
+    billing.fire();
+
+    billing.drain();
+
+    assertThat(billing.run()).isEqualTo("Succeeded 40/40/0/0");
+    assertThat(billing.text(INVOICES)).isEqualTo("40 invoices of 40 customers, 0 wrong");
+  }
+
   private static final String INVOICES =
       "select format('%s invoices of %s customers, %s wrong', count(*), count(distinct"
           + " subscription_id), count(*) filter (where amount <> subscription_id or billing_date <>"

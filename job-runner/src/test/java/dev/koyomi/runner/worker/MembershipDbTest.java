@@ -20,7 +20,8 @@ final class MembershipDbTest {
   @BeforeEach
   void batch() {
     billing = Billing.with(DATABASE, 1);
-    membership = new Membership(new Workers(DATABASE.jdbi()), "pod", billing.batchId(), new Breaks());
+    membership =
+        new Membership(new Workers(DATABASE.jdbi()), "pod", billing.batchId(), new Breaks());
   }
 
   private long living() {
