@@ -9,6 +9,7 @@ import dev.koyomi.runner.testing.TestDatabase;
 import java.sql.Connection;
 import java.util.concurrent.atomic.AtomicInteger;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.extension.RegisterExtension;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
@@ -88,6 +89,7 @@ final class CommitSizeDbTest {
   /** The procedure knows where the slice's row was last; whoever changes the row moves it. */
   @ParameterizedTest
   @ValueSource(strings = {"{mode: Each}", "{mode: Many, jobs: 7}"})
+  @Timeout(60)
   void goesOnWhereTheRowOfTheSliceHasMoved(String commit) throws Exception {
     DATABASE
         .jdbi()
