@@ -99,6 +99,7 @@ alter table koyomi.slice
   add column lane int,
   add column uniq boolean not null default false,
   add column suspect int not null default 0,
+  add column suspect_at timestamptz,
   add column alone boolean not null default false,
   add column lost int not null default 0;
 -- The server reads the text of a check at each update: with these three, 7 % of the time of a job with a commit of its own.
@@ -109,6 +110,7 @@ alter table koyomi.slice
 comment on column koyomi.slice.lane is 'Of ordered batches; the number of the slice is its place in the lane. Its attempt is that of the job at the cursor.';
 comment on column koyomi.slice.uniq is 'Some of its jobs hold a row of unique_job.';
 comment on column koyomi.slice.suspect is 'So many jobs from the cursor on may have been the reason why a worker died: they are worked alone.';
+comment on column koyomi.slice.suspect_at is 'When the last worker died of them, perhaps.';
 comment on column koyomi.slice.alone is 'Leased by a process that holds nothing else.';
 comment on column koyomi.slice.lost is 'Workers that died while the job at the cursor was all that they worked.';
 

@@ -98,7 +98,8 @@ begin
   end if;
   perform koyomi.log_work(p_slice);
   update koyomi.slice
-    set lease = null, worker_id = null, leased_at = null, alone = false, started = position, suspect = v_slice.suspect, lost = v_slice.lost
+    set lease = null, worker_id = null, leased_at = null, alone = false, started = position, suspect = v_slice.suspect, lost = v_slice.lost,
+        suspect_at = case when p_crashed then koyomi.now() else suspect_at end
     where id = p_slice.id;
 end $$;
 comment on function koyomi.free is 'Frees a slice whose worker is gone. Jobs that may be the reason are worked alone from now on; one that was alone too often is dead.';
@@ -295,7 +296,7 @@ begin
     return;
   end if;
   delete from koyomi.unique_job u
-    where (u.batch_id, u.key) in (select o.batch_id, o.key from koyomi.unique_job o where o.until <= koyomi.now() limit 1000 for update skip locked);
+    where (u.batch_id, u.key) in (select o.batch_id, o.key from koyomi.unique_job o where o.until <= koyomi.now() limit 20000 for update skip locked);
   perform koyomi.prune_selections(5000, 67108864);
   perform koyomi.prune_runs(5000, 67108864);
   perform koyomi.prune_workers(100);

@@ -13,6 +13,9 @@ import org.slf4j.LoggerFactory;
 public final class Upkeep {
   private static final Logger LOG = LoggerFactory.getLogger(Upkeep.class);
 
+  /** A heartbeat must not wait much longer: a worker that misses six is lost. */
+  private static final int PRUNING_SECONDS = 5;
+
   private Upkeep() {}
 
   /**
@@ -31,6 +34,7 @@ public final class Upkeep {
   /** Whether it comes to its end is nobody's concern but its own: the next time is soon. */
   private static void prune(Statement statement) {
     try {
+      statement.setQueryTimeout(PRUNING_SECONDS);
       statement.execute("select koyomi.prune()");
     } catch (SQLException e) {
       LOG.atWarn()

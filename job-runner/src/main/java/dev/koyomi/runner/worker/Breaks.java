@@ -2,7 +2,6 @@ package dev.koyomi.runner.worker;
 
 import java.util.LinkedHashMap;
 import java.util.Map;
-import org.jspecify.annotations.Nullable;
 
 /**
  * What broke while jobs ran: sessions that ended, and what could not be reached. A database that is
@@ -20,8 +19,6 @@ final class Breaks {
 
   /** In one slice, at this position: jobs that the process had worked when it was noticed. */
   private record Refused(int position, long worked) {}
-
-  private volatile @Nullable String hindrance;
 
   private final Map<Long, Broken> slices = remembered();
   private final Map<Long, Refused> refused = remembered();
@@ -62,23 +59,6 @@ final class Breaks {
       slices.put(slice, new Broken(to, from, 0));
     }
     return true;
-  }
-
-  /** Jobs wait, as nobody knows whether they could do anything for it. */
-  void hindered(String by) {
-    hindrance = by;
-  }
-
-  /** A job got through. */
-  void through() {
-    if (hindrance != null) {
-      hindrance = null;
-    }
-  }
-
-  /** What the Units of this process cannot reach; null: nothing that is known. */
-  @Nullable String hindrance() {
-    return hindrance;
   }
 
   synchronized boolean oneByOne(long slice, int at) {

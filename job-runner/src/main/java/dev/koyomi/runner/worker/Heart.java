@@ -98,9 +98,10 @@ final class Heart implements AutoCloseable {
       }
       introduce(on);
       membership.beat(on, lookout.idle());
+      // The next one is not to wait for what follows.
+      beatAt = nanoTime.getAsLong();
       introduce(on);
       Upkeep.sweep(on);
-      beatAt = nanoTime.getAsLong();
     } finally {
       beating.unlock();
     }

@@ -18,7 +18,7 @@ final class Membership {
   private final Workers workers;
   private final String pod;
   private final int batchId;
-  private final Breaks breaks;
+  private final Hindrance hindrance;
   private final AtomicLong id = new AtomicLong();
 
   /** What the row says: whether enqueuers are to wake this process. */
@@ -27,11 +27,11 @@ final class Membership {
   private final AtomicBoolean wasIdle = new AtomicBoolean();
   private boolean left;
 
-  Membership(Workers workers, String pod, int batchId, Breaks breaks) {
+  Membership(Workers workers, String pod, int batchId, Hindrance hindrance) {
     this.workers = workers;
     this.pod = pod;
     this.batchId = batchId;
-    this.breaks = breaks;
+    this.hindrance = hindrance;
   }
 
   void join(Connection connection) throws SQLException {
@@ -53,7 +53,7 @@ final class Membership {
     if (saidIdle.getAndSet(true)) {
       return false;
     }
-    Workers.heartbeat(connection, id.get(), 1, breaks.hindrance());
+    Workers.heartbeat(connection, id.get(), 1, hindrance.what());
     return true;
   }
 
@@ -71,7 +71,7 @@ final class Membership {
     int idle = wasIdle.getAndSet(idleSlots > 0) ? Math.max(1, idleSlots) : idleSlots;
     saidIdle.set(idle > 0);
     long present = id.get();
-    if (!Workers.heartbeat(connection, present, idle, breaks.hindrance())) {
+    if (!Workers.heartbeat(connection, present, idle, hindrance.what())) {
       join(connection);
       LOG.atWarn()
           .addKeyValue("worker", present)

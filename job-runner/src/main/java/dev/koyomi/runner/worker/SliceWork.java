@@ -58,6 +58,7 @@ final class SliceWork {
       Lookout lookout,
       Progress progress,
       Breaks breaks,
+      Hindrance hindrance,
       Duration breaker) {}
 
   /** How it ended. */
@@ -170,8 +171,8 @@ final class SliceWork {
     stop.unit(false);
     at = stride.position();
     shared.progress.done(at - from);
-    if (at > from) {
-      shared.breaks.through();
+    if (at > from || stride.ending() instanceof Ending.Failed) {
+      shared.hindrance.gone();
     }
     if (permit.isPresent()) {
       spend(at - from, stride.ending());
@@ -324,6 +325,7 @@ final class SliceWork {
       itself = shared.slices.failedBefore(connection, slice, away.failure().failure().errorClass());
     }
     if (itself) {
+      shared.hindrance.gone();
       return alone ? failed(away.failure()) : Optional.empty();
     }
     LOG.atWarn()
@@ -331,7 +333,7 @@ final class SliceWork {
         .log(
             "what the Unit needs cannot be reached; its jobs go back for now, no attempt is"
                 + " counted");
-    shared.breaks.hindered(away.failure().failure().message());
+    shared.hindrance.met(away.failure().failure().message());
     // So that a job which is the reason itself does not hold up the others of its portion.
     if (!slice.inLane() && end - at > 1 && !split(2)) {
       return Optional.of(End.Lost);

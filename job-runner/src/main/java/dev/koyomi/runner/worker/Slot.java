@@ -155,6 +155,8 @@ final class Slot implements Runnable {
         work(connection);
         break;
       } catch (SQLException e) {
+        // It may have been the one that looks for work.
+        shared.lookout.call();
         pause(shared.outage.failed(e, movedAt.get()));
       } catch (InterruptedException e) {
         // By the watchdog, and heard after the Unit had come back.

@@ -86,8 +86,9 @@ public final class WorkerProcess implements AutoCloseable {
     RandomGenerator random = new SecureRandom();
     SqlUnits units = new SqlUnits(plan.unit(), settings.compile, nanoTime);
     Slices slices = new Slices(units.needed());
-    Breaks breaks = new Breaks();
-    this.membership = new Membership(new Workers(database.jdbi()), settings.pod, batchId, breaks);
+    Hindrance hindrance = new Hindrance(settings.breaker.multipliedBy(3), nanoTime);
+    this.membership =
+        new Membership(new Workers(database.jdbi()), settings.pod, batchId, hindrance);
     Progress progress = new Progress();
     this.recycling =
         new Recycling(plan.workers().recycle(), progress, nanoTime, Recycling::residentMemory);
@@ -113,7 +114,8 @@ public final class WorkerProcess implements AutoCloseable {
                 most == null ? Integer.MAX_VALUE : most - 1,
                 lookout,
                 progress,
-                breaks,
+                new Breaks(),
+                hindrance,
                 settings.breaker),
             lookout,
             new Outage(),

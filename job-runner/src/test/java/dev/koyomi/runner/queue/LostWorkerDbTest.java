@@ -158,6 +158,8 @@ final class LostWorkerDbTest {
   void theOldestWorkerMakesRoomForASuspectThatHasWaitedForAMinute() throws Exception {
     TestClock clock = DATABASE.stopClock();
     fire(1200);
+    clock.advance(Duration.ofHours(1));
+    new Workers(DATABASE.jdbi()).join("selects", Workers.Kind.Trigger, billing.batchId());
     long lost = billing.join();
     lease(lost);
     crash(lost);

@@ -21,7 +21,11 @@ final class HeartDbTest {
     Billing billing = Billing.with(DATABASE, 1);
     return new Heart(
         DATABASE.database(),
-        new Membership(new Workers(DATABASE.jdbi()), "pod", billing.batchId(), new Breaks()),
+        new Membership(
+            new Workers(DATABASE.jdbi()),
+            "pod",
+            billing.batchId(),
+            new Hindrance(Duration.ofMinutes(1), System::nanoTime)),
         billing.batchId(),
         new Lookout(System::nanoTime),
         Duration.ofMillis(20),
@@ -81,6 +85,6 @@ final class HeartDbTest {
       assertThat(closing.getState()).isEqualTo(Thread.State.TIMED_WAITING);
       rival.commit();
     }
-    closing.join();
+    assertThat(closing.join(Duration.ofSeconds(20))).isTrue();
   }
 }

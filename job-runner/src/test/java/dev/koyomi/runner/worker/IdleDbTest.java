@@ -62,24 +62,4 @@ final class IdleDbTest {
           .isBetween(Duration.ofMinutes(50), Duration.ofHours(1));
     }
   }
-
-  @Test
-  void looksForWorkAsOftenAsOneSlotDoes() throws Exception {
-    Lookout lookout = new Lookout(System::nanoTime);
-    Thread scout = Thread.ofVirtual().start(() -> await(lookout, Duration.ofHours(1)));
-    Thread sleeper = Thread.ofVirtual().start(() -> await(lookout, Duration.ofHours(1)));
-    assertThat(scout.join(Duration.ofMillis(50)) || sleeper.join(Duration.ofMillis(50))).isFalse();
-
-    lookout.announce();
-
-    assertThat(scout.join(Duration.ofSeconds(10)) && sleeper.join(Duration.ofSeconds(10))).isTrue();
-  }
-
-  private static void await(Lookout lookout, Duration atMost) {
-    try {
-      lookout.awaitNews(atMost, true);
-    } catch (InterruptedException e) {
-      throw new IllegalStateException(e);
-    }
-  }
 }

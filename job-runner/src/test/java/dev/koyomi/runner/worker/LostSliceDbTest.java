@@ -67,6 +67,7 @@ final class LostSliceDbTest {
             new Lookout(System::nanoTime),
             new Progress(),
             new Breaks(),
+            new Hindrance(Duration.ofMinutes(1), System::nanoTime),
             Duration.ofMillis(50));
     return new SliceWork(shared, connection, billing.units(true).on(connection), slice, GOES_ON)
         .run();

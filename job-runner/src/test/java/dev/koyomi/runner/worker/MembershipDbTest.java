@@ -6,6 +6,7 @@ import dev.koyomi.runner.queue.Workers;
 import dev.koyomi.runner.testing.Billing;
 import dev.koyomi.runner.testing.TestDatabase;
 import java.sql.Connection;
+import java.time.Duration;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.RegisterExtension;
@@ -21,7 +22,11 @@ final class MembershipDbTest {
   void batch() {
     billing = Billing.with(DATABASE, 1);
     membership =
-        new Membership(new Workers(DATABASE.jdbi()), "pod", billing.batchId(), new Breaks());
+        new Membership(
+            new Workers(DATABASE.jdbi()),
+            "pod",
+            billing.batchId(),
+            new Hindrance(Duration.ofMinutes(1), System::nanoTime));
   }
 
   private long living() {

@@ -21,7 +21,10 @@ final class MovingDbTest {
 
   @Test
   void anIdleWorkerIsAliveHoweverLongThereIsNothingToDo() throws Exception {
-    Billing billing = Billing.with(DATABASE, 1);
+    // One that makes room for a fresh one has no slot that could stand still.
+    Billing billing =
+        Billing.with(
+            DATABASE, 1, Billing.manifest("workers: {", "workers: {recycle: {maxTime: 9999h}, "));
     try (WorkerProcess worker = worker(billing)) {
       worker.start();
       clock.addAndGet(DAY);

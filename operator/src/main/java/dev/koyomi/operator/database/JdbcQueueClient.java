@@ -18,9 +18,13 @@ import java.util.Optional;
 import java.util.Set;
 import org.jspecify.annotations.Nullable;
 import org.postgresql.ds.PGSimpleDataSource;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /** The real queue, over a small pool. */
 public final class JdbcQueueClient implements QueueClient {
+  private static final Logger LOG = LoggerFactory.getLogger(JdbcQueueClient.class);
+
   private static final Duration CONNECT = Duration.ofSeconds(5);
   private static final Duration ANSWER = Duration.ofSeconds(15);
   private static final Duration LOCK = Duration.ofSeconds(10);
@@ -135,7 +139,15 @@ public final class JdbcQueueClient implements QueueClient {
   @Override
   public void sweep() throws QueueProblem {
     query("select koyomi.sweep()", PreparedStatement::execute);
-    query("select koyomi.prune()", PreparedStatement::execute);
+    try {
+      query("select koyomi.prune()", PreparedStatement::execute);
+    } catch (QueueProblem problem) {
+      // What is old may stay a little longer; whether the queue can be reached, the next question
+      // shows.
+      LOG.atWarn()
+          .addKeyValue("cause", problem.getMessage())
+          .log("deleting what is old failed; it is tried again with the next look");
+    }
   }
 
   @Override
