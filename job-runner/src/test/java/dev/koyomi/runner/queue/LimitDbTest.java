@@ -99,11 +99,13 @@ final class LimitDbTest {
         .isBetween(2L, 3L);
   }
 
-  /** Who waits for a limit has something to do: for those no slice is cut to pieces. */
+  /**
+   * Who waits for a limit has something to do: for those no slice is cut smaller than permits are.
+   */
   @ParameterizedTest
   @CsvSource(
       delimiter = '|',
-      value = {"{concurrency: 2} | 20", "{rate: 200/s} | 25"})
+      value = {"{concurrency: 2} | 20", "{rate: 200/s} | 60"})
   void aLimitCutsNoSliceToDust(String limits, int most) throws Exception {
     DATABASE.startClock();
     billing =
