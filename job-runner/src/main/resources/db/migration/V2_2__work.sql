@@ -185,7 +185,7 @@ create function koyomi.step_text() returns text
             select ctid into koyomi_version from koyomi.slice where id = koyomi_slice;
           end if;
 $$;
-comment on function koyomi.step_text() is 'advance() from koyomi_from to koyomi_done for the procedure that a Unit is compiled to, its usual case without a call: a tenth of the time of a job with a commit of its own. koyomi_version is where the row was last seen: while somebody holds a snapshot, the way from the index leads over all its versions. Text of the schema, not of the runner, so that it is always of one age with advance().';
+comment on function koyomi.step_text() is 'advance() from koyomi_from to koyomi_done for the procedure that a Unit is compiled to, its usual case without a call: a tenth of the time of a job with a commit of its own. koyomi_version is where the row was last seen: while somebody holds a snapshot, the way from the index leads over all its versions. Text of the schema, not of the runner; a session keeps what it read, so a migration that changes it must end the sessions of workers.';
 
 create or replace function koyomi.advance(p_slice bigint, p_lease bigint, p_position int, p_count int) returns void
   language plpgsql as $$

@@ -14,7 +14,7 @@ public final class Upkeep {
   private static final Logger LOG = LoggerFactory.getLogger(Upkeep.class);
 
   /** A heartbeat must not wait much longer: a worker that misses six is lost. */
-  private static final int PRUNING_SECONDS = 5;
+  private static final int PRUNING_SECONDS = 10;
 
   private Upkeep() {}
 

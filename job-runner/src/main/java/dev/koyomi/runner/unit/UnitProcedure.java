@@ -138,7 +138,7 @@ final class UnitProcedure {
       koyomi_begun timestamptz;
       koyomi_now timestamptz;
       koyomi_end timestamptz := clock_timestamp() + interval '%8$d milliseconds';
-      koyomi_alone boolean := koyomi_group = 1;
+      koyomi_each boolean := koyomi_group = 1;
       koyomi_full boolean;
     %2$s
     begin
@@ -168,7 +168,7 @@ final class UnitProcedure {
         if koyomi_now - koyomi_begun > interval '%7$d milliseconds' then
           raise exception 'too slow' using errcode = 'KY013';
         end if;
-        koyomi_full := koyomi_alone;
+        koyomi_full := koyomi_each;
         if not koyomi_full then
           koyomi_full := koyomi_done - koyomi_from >= koyomi_group or koyomi_done = koyomi_to or koyomi_now > koyomi_end;
         end if;
