@@ -174,7 +174,7 @@ end $$;
 comment on function koyomi.advance(bigint, bigint, int, int, int[]) is 'The fence: the last statement of a transaction of SQL Units, which cannot end it themselves. Raises KY001 unless slice, lease and position are still as leased. p_skipped: positions of the jobs that found nothing to do.';
 
 create function koyomi.step_text() returns text
-  language sql immutable
+  language sql stable
   return $$
           update koyomi.slice set position = koyomi_done
             where ctid = koyomi_version and id = koyomi_slice and lease = koyomi_lease and position = koyomi_from and koyomi_done < stop
@@ -185,7 +185,7 @@ create function koyomi.step_text() returns text
             select ctid into koyomi_version from koyomi.slice where id = koyomi_slice;
           end if;
 $$;
-comment on function koyomi.step_text() is 'advance() from koyomi_from to koyomi_done for the procedure that a Unit is compiled to, its usual case without a call: a tenth of the time of a job with a commit of its own. koyomi_version is where the row was last seen: while somebody holds a snapshot, the way from the index leads over all its versions. Text of the schema, not of the runner; a session keeps what it read, so a migration that changes it must end the sessions of workers.';
+comment on function koyomi.step_text() is 'advance() from koyomi_from to koyomi_done for the procedure that a Unit is compiled to, its usual case without a call: a tenth of the time of a job with a commit of its own. koyomi_version is where the row was last seen: while somebody holds a snapshot, the way from the index leads over all its versions. Text of the schema, not of the runner: the procedure looks at each call whether it is still the same.';
 
 create or replace function koyomi.advance(p_slice bigint, p_lease bigint, p_position int, p_count int) returns void
   language plpgsql as $$

@@ -205,22 +205,25 @@ declare
   v_ids bigint[];
   v_ended boolean[];
   v_lanes int[];
+  v_expired int;
 begin
   select * into v_batch from koyomi.batch where id = p_batch;
-  if v_batch.lanes = 0 or not exists (select from koyomi.inbox i where i.batch_id = p_batch) then
+  if v_batch.lanes = 0 or not exists (select from koyomi.inbox i where i.batch_id = p_batch and i.due_at <= koyomi.now()) then
     return;
   end if;
   v_run := koyomi.open_day(p_batch);
+  -- Times are those of jobs from before the batch was ordered: while it is, enqueue() takes none.
   -- What is visible is the oldest: numbers are given under the batch's lock, which is held until the enqueuer's transaction ends.
   with near as materialized (
-    select i.id, cardinality(i.keys) as size from koyomi.inbox i where i.batch_id = p_batch order by i.id limit 5000),
+    select i.id, cardinality(i.keys) as size from koyomi.inbox i where i.batch_id = p_batch and i.due_at <= koyomi.now() order by i.id limit 5000),
   taken as (
     delete from koyomi.inbox i using near n where i.id = n.id returning i.*),
   jobs as (
-    select t.ids[n] as id, t.keys[n] as key, job, t.uniq, koyomi.lane_of(t.keys[n], v_batch.lanes) as lane
+    select t.ids[n] as id, t.keys[n] as key, job, t.uniq, koyomi.lane_of(t.keys[n], v_batch.lanes) as lane,
+           coalesce(t.expires_at <= koyomi.now(), false) as lapsed
       from taken t cross join lateral jsonb_array_elements(t.jobs) with ordinality as j(job, n)),
   numbered as (
-    select j.*, (row_number() over (partition by lane order by id) - 1) / 500 as portion from jobs j),
+    select j.*, (row_number() over (partition by lane order by id) - 1) / 500 as portion from jobs j where not lapsed),
   chunk as (
     insert into koyomi.chunk (run_id, selector_token, size, keys, jobs, ids, lane)
       select v_run, 0, count(*), array_agg(key order by id), jsonb_agg(job order by id), array_agg(id order by id), lane
@@ -231,10 +234,14 @@ begin
       select p_batch, v_run, c.id, c.size, koyomi.now(), c.lane,
              exists (select from jobs j where j.uniq and j.id = any (c.ids))
       from chunk c order by c.id)
-  select array_agg(j.key), array_agg(j.id), array_agg(false), (select array_agg(distinct c.lane) from chunk c)
-    into v_keys, v_ids, v_ended, v_lanes from jobs j where j.uniq;
+  select array_agg(j.key) filter (where j.uniq), array_agg(j.id) filter (where j.uniq), array_agg(j.lapsed) filter (where j.uniq),
+         count(*) filter (where j.lapsed), (select array_agg(distinct c.lane) from chunk c)
+    into v_keys, v_ids, v_ended, v_expired, v_lanes from jobs j;
   if v_keys is not null then
     perform koyomi.free_keys(p_batch, v_keys, v_ids, v_ended);
+  end if;
+  if v_expired > 0 then
+    insert into koyomi.work (run_id, kind, succeeded, skipped, cancelled, ended_at) values (v_run, 'Expired', 0, 0, v_expired, koyomi.now());
   end if;
   perform koyomi.ready_lanes(p_batch, v_lanes);
 end $$;
@@ -323,6 +330,8 @@ begin
     if v_slice.id is not null and v_slice.suspect = 0 then
       select * into v_slice from koyomi.hold(v_slice.id, p_worker, p_lease, false);
       if v_slice.id is not null then
+        -- As in lease(). Not where the lane is left: a crash that forgot it would leave it leased to one who lives.
+        perform set_config('synchronous_commit', 'off', true);
         return koyomi.leased_of(v_slice, p_needed, p_values);
       end if;
     end if;
@@ -349,19 +358,19 @@ comment on function koyomi.starving is 'Whether jobs that others may have died o
 
 create function koyomi.lease(
     p_worker bigint, p_lease bigint, p_oldest boolean, p_alone boolean,
-    p_mark_class int, p_mark_due timestamptz, p_mark_id bigint,
+    p_due timestamptz[], p_id bigint[],
     p_needed text[], p_values boolean, p_permits int default 500) returns koyomi.leased
   language plpgsql as $$
 declare
   v_batch koyomi.batch;
-  v_from timestamptz;
   v_now timestamptz := koyomi.now();
   v_class smallint;
+  v_from timestamptz;
+  v_from_id bigint;
   v_best smallint;
   v_best_due timestamptz;
   v_due timestamptz;
   v_single boolean := false;
-  v_inbox boolean;
   v_lanes boolean := false;
   v_suspect boolean := false;
   v_alone boolean := false;
@@ -383,20 +392,20 @@ begin
     v_suspect := true;
   end if;
   -- First looks that write nothing, so that an idle worker writes nothing.
-  v_inbox := exists (select from koyomi.inbox i where i.batch_id = v_batch.id);
   for v_class in 0..2 loop
     exit when v_suspect;
-    v_from := case when v_class = p_mark_class then p_mark_due else '-infinity' end;
+    v_from := coalesce(p_due[v_class + 1], '-infinity');
+    v_from_id := coalesce(p_id[v_class + 1], 0);
     select s.due_at into v_due from koyomi.slice s
       where s.batch_id = v_batch.id and s.priority = v_class and s.lease is null and s.lane is null and s.suspect = 0 and s.due_at <= v_now
-        and (s.due_at, s.id) >= (v_from, p_mark_id)
+        and (s.due_at, s.id) >= (v_from, v_from_id)
       order by s.due_at, s.id limit 1;
     if found and (v_best is null or v_due < v_best_due) then
       v_best := v_class;
       v_best_due := v_due;
       v_single := false;
     end if;
-    if v_inbox and v_batch.lanes = 0 then
+    if v_batch.lanes = 0 then
       select i.due_at into v_due from koyomi.inbox i
         where i.batch_id = v_batch.id and i.priority = v_class and i.due_at <= v_now and i.due_at >= v_from order by i.due_at, i.id limit 1;
       if found and (v_best is null or v_due < v_best_due) then
@@ -408,7 +417,7 @@ begin
     exit when v_best is not null and not p_oldest;
   end loop;
   if v_best is null and v_batch.lanes > 0 then
-    if v_inbox and pg_try_advisory_xact_lock(hashtext('koyomi.lanes'), v_batch.id) then
+    if exists (select from koyomi.inbox i where i.batch_id = v_batch.id) and pg_try_advisory_xact_lock(hashtext('koyomi.lanes'), v_batch.id) then
       perform koyomi.fill_lanes(v_batch.id);
     end if;
     v_lanes := exists (select from koyomi.lane l
@@ -445,13 +454,15 @@ begin
       return v_leased;
     end if;
   end if;
+  v_from := coalesce(p_due[v_best + 1], '-infinity');
+  v_from_id := coalesce(p_id[v_best + 1], 0);
   if v_single then
-    v_slice := koyomi.take_single(v_batch.id, p_worker, p_lease, v_best, case when v_best = p_mark_class then p_mark_due else '-infinity' end);
+    v_slice := koyomi.take_single(v_batch.id, p_worker, p_lease, v_best, v_from);
   elsif v_best is not null then
     with choice as materialized (
       select s.id from koyomi.slice s
         where s.batch_id = v_batch.id and s.priority = v_best and s.lease is null and s.lane is null and s.suspect = 0 and s.due_at <= v_now
-          and (s.due_at, s.id) >= (case when v_best = p_mark_class then p_mark_due else '-infinity' end, p_mark_id)
+          and (s.due_at, s.id) >= (v_from, v_from_id)
         order by s.due_at, s.id limit 1
         for update skip locked)
     update koyomi.slice s set lease = p_lease, worker_id = p_worker, leased_at = v_now, alone = false
@@ -482,7 +493,7 @@ begin
   v_leased.permitted_until := v_until;
   return v_leased;
 end $$;
-comment on function koyomi.lease is 'Leases one slice to a worker: the best class first, or (p_oldest) what waited longest; of one class only from the mark on, a hint by which dead rows are left out. p_alone: the process holds nothing, and may take jobs that others died of. p_permits: most that the rate is asked for.';
+comment on function koyomi.lease is 'Leases one slice to a worker: the best class first, or (p_oldest) what waited longest. p_due and p_id: where the search begins in each class, a hint by which dead rows are left out. p_alone: the process holds nothing, and may take jobs that others died of. p_permits: most that the rate is asked for.';
 
 -- Changes of a lease by its owner ------------------------------------------------------------------------------
 
@@ -516,7 +527,16 @@ begin
 end $$;
 comment on function koyomi.split is 'Only for the owner of the lease: keeps one of so many pieces of the rest and gives back the others. Returns the new stop; null: the lease is lost.';
 
-create function koyomi.outlook(p_slice bigint, out better boolean, out hands int)
+create function koyomi.ready(p_batch int, p_class int, p_due timestamptz[], p_id bigint[], p_before timestamptz) returns boolean
+  language sql stable as $$
+  select exists (select from koyomi.slice s
+                 where s.batch_id = p_batch and s.priority = p_class and s.lease is null and s.lane is null and s.suspect = 0
+                   and s.due_at <= koyomi.now() and s.due_at < p_before
+                   and (s.due_at, s.id) >= (coalesce(p_due[p_class + 1], '-infinity'), coalesce(p_id[p_class + 1], 0)))
+$$;
+comment on function koyomi.ready is 'Whether a slice of this class, due before that time, waits for whoever comes.';
+
+create function koyomi.outlook(p_slice bigint, p_due timestamptz[], p_id bigint[], out better boolean, out hands int)
   language plpgsql stable as $$
 declare
   v_slice koyomi.slice;
@@ -525,18 +545,18 @@ begin
   select * into v_slice from koyomi.slice where id = p_slice;
   select * into v_batch from koyomi.batch where id = v_slice.batch_id;
   better := v_batch.paused_at is not null
-    or exists (select from koyomi.slice o
-               where o.batch_id = v_batch.id and o.lease is null and o.lane is null and o.suspect = 0 and o.due_at <= koyomi.now()
-                 and (o.priority < v_slice.priority or o.priority = v_slice.priority and o.due_at < v_slice.due_at))
-    or exists (select from koyomi.inbox i
-               where i.batch_id = v_batch.id and v_batch.lanes = 0 and i.due_at <= koyomi.now()
-                 and (i.priority < v_slice.priority or i.priority = v_slice.priority and i.due_at < v_slice.due_at))
+    or exists (select from generate_series(0, v_slice.priority) as class
+                 cross join lateral (select case when class < v_slice.priority then 'infinity' else v_slice.due_at end as before) as b
+               where koyomi.ready(v_batch.id, class, p_due, p_id, before)
+                  or v_batch.lanes = 0
+                     and exists (select from koyomi.inbox i
+                                 where i.batch_id = v_batch.id and i.priority = class and i.due_at <= koyomi.now() and i.due_at < before
+                                   and i.due_at >= coalesce(p_due[class + 1], '-infinity')))
     or v_slice.suspect = 0 and koyomi.starving(v_batch.id, v_slice.worker_id)
     or v_slice.lane is not null
        and exists (select from koyomi.lane l
                    where l.batch_id = v_batch.id and l.lease is null and l.stopped_at is null and l.due_at <= koyomi.now());
-  hands := case when exists (select from koyomi.slice o
-                             where o.batch_id = v_batch.id and o.lease is null and o.lane is null and o.suspect = 0 and o.due_at <= koyomi.now()) then 0
+  hands := case when exists (select from generate_series(0, 2) as class where koyomi.ready(v_batch.id, class, p_due, p_id, 'infinity')) then 0
                 else (select coalesce(sum(w.idle), 0) from koyomi.worker w
                       where w.batch_id = v_batch.id and w.id is distinct from v_slice.worker_id
                         and w.stopped_at is null and w.lost_at is null and w.draining_at is null) end;
@@ -574,21 +594,24 @@ create function koyomi.has_slices(p_run bigint) returns boolean
   -- From the end: dead rows of slices that are done lie at the beginning.
   return exists (select from (select s.id from koyomi.slice s where s.run_id = p_run order by s.id desc limit 1) as last);
 
-create function koyomi.next_due_in(p_batch int) returns interval
+create function koyomi.next_due_in(p_batch int, p_due timestamptz[] default '{}', p_id bigint[] default '{}') returns interval
   language sql stable as $$
   select case when due <= koyomi.now() then interval '0' else due - koyomi.now() end
   from koyomi.batch b cross join lateral (select least(
     (select min(head.due_at) from generate_series(0, 2) as class
        cross join lateral (select s.due_at from koyomi.slice s
                            where s.batch_id = b.id and s.priority = class and s.lease is null and s.lane is null and s.suspect = 0
+                             and (s.due_at, s.id) >= (coalesce(p_due[class + 1], '-infinity'), coalesce(p_id[class + 1], 0))
                            order by s.due_at, s.id limit 1) as head),
     -- What is due of these waits for a process that holds nothing: nobody knows how long.
     (select min(s.due_at) from koyomi.slice s where s.batch_id = b.id and s.suspect > 0 and s.lease is null and s.lane is null and s.due_at > koyomi.now()),
     (select min(head.due_at) from generate_series(0, 2) as class
-       cross join lateral (select i.due_at from koyomi.inbox i where i.batch_id = b.id and i.priority = class order by i.due_at, i.id limit 1) as head),
+       cross join lateral (select i.due_at from koyomi.inbox i
+                           where i.batch_id = b.id and i.priority = class and i.due_at >= coalesce(p_due[class + 1], '-infinity')
+                           order by i.due_at, i.id limit 1) as head),
     (select min(l.due_at) from koyomi.lane l
        where l.batch_id = b.id and l.lease is null and l.stopped_at is null
          and (l.due_at > koyomi.now() or l.lane not in (select s.lane from koyomi.slice s where s.batch_id = b.id and s.suspect > 0 and s.lane is not null)))) as due) as next
   where b.id = p_batch and b.paused_at is null
 $$;
-comment on function koyomi.next_due_in is 'Time until something of the batch that nobody holds is due; null: there is nothing that this would be known of, or the batch is paused.';
+comment on function koyomi.next_due_in is 'Time until something of the batch that nobody holds is due; null: there is nothing that this would be known of, or the batch is paused. p_due and p_id as of lease.';

@@ -20,7 +20,7 @@ begin
     -- Places in the lanes are given in the order of the commits. What was enqueued before goes first.
     perform pg_advisory_xact_lock(hashtext('koyomi.lanes'), v_batch.id);
     select max(i.id) into v_last from koyomi.inbox i where i.batch_id = v_batch.id;
-    while exists (select from koyomi.inbox i where i.batch_id = v_batch.id and i.id <= v_last) loop
+    while exists (select from koyomi.inbox i where i.batch_id = v_batch.id and i.id <= v_last and i.due_at <= koyomi.now()) loop
       perform koyomi.fill_lanes(v_batch.id);
     end loop;
     insert into koyomi.slice (batch_id, run_id, chunk_id, stop, due_at, lane)

@@ -25,6 +25,9 @@ public final class Slices {
       (l).due_at, (l).priority, (l).permitted, (l).permitted_until, extract(epoch from (l).wait) as wait\
       """;
 
+  /** High, Normal, Low. */
+  private static final int CLASSES = 3;
+
   private final List<String> needed;
 
   /**
@@ -41,7 +44,7 @@ public final class Slices {
    *     became of it: the server may have leased a slice and the answer be lost
    * @param oldest what waited longest, whatever its class
    * @param alone the process holds nothing, and takes jobs that another worker may have died of
-   * @param from a hint by which dead rows are left out; null: from the start
+   * @param from where the search begins, for some classes; a hint by which dead rows are left out
    * @param values whether what the Unit needs is to be sent here
    * @param permits most jobs that the rate is asked for
    */
@@ -50,23 +53,30 @@ public final class Slices {
       long lease,
       boolean oldest,
       boolean alone,
-      LeasedSlice.@Nullable Mark from,
+      List<LeasedSlice.Mark> from,
       boolean values,
       int permits) {
+    public Ask {
+      from = List.copyOf(from);
+    }
+
     /** With as many jobs of the rate as a slot may have at a time. */
     public Ask(
         long worker,
         long lease,
         boolean oldest,
         boolean alone,
-        LeasedSlice.@Nullable Mark from,
+        List<LeasedSlice.Mark> from,
         boolean values) {
       this(worker, lease, oldest, alone, from, values, Integer.MAX_VALUE);
     }
   }
 
   private static final String LEASE =
-      "select " + LEASED + " from koyomi.lease(?, ?, ?, ?, ?, ?, ?, ?, ?, ?) as l";
+      "select " + LEASED + " from koyomi.lease(?, ?, ?, ?, ?, ?, ?, ?, ?) as l";
+
+  private static final String NEXT_IN_LANE =
+      "select " + LEASED + " from koyomi.next_in_lane(?, ?, ?, ?) as l";
 
   /** Leases a slice of the batch that the worker joined for. */
   public LeaseAnswer lease(Connection connection, Ask ask) throws SQLException {
@@ -84,18 +94,29 @@ public final class Slices {
    * flush: two transactions, so that neither waits for a lock with the other's in hand.
    */
   public LeaseAnswer finishAndLease(Connection connection, long run, Ask ask) throws SQLException {
+    return finishAnd(
+        connection, run, LEASE, statement -> bind(statement, 2, ask), ask.lease, ask.values);
+  }
+
+  private interface Binding {
+    void to(PreparedStatement statement) throws SQLException;
+  }
+
+  private static LeaseAnswer finishAnd(
+      Connection connection, long run, String next, Binding rest, long lease, boolean values)
+      throws SQLException {
     connection.setAutoCommit(false);
     try (PreparedStatement statement =
         OwnStatement.prepare(
             connection,
-            "select koyomi.finish(?); commit; begin; " + OwnStatement.LIMIT + LEASE + "; commit")) {
+            "select koyomi.finish(?); commit; begin; " + OwnStatement.LIMIT + next + "; commit")) {
       statement.setLong(1, run);
-      bind(statement, 2, ask);
+      rest.to(statement);
       statement.execute();
       for (int before = 0; before < LEASE_RESULT; before++) {
         statement.getMoreResults();
       }
-      LeaseAnswer answer = answer(statement.getResultSet(), ask.lease, ask.values);
+      LeaseAnswer answer = answer(statement.getResultSet(), lease, values);
       connection.setAutoCommit(true);
       return answer;
     } catch (SQLException error) {
@@ -119,27 +140,46 @@ public final class Slices {
     statement.setLong(place++, ask.lease);
     statement.setBoolean(place++, ask.oldest);
     statement.setBoolean(place++, ask.alone);
-    statement.setInt(place++, ask.from == null ? -1 : ask.from.priority());
-    statement.setObject(
-        place++, ask.from == null ? null : ask.from.due(), Types.TIMESTAMP_WITH_TIMEZONE);
-    statement.setLong(place++, ask.from == null ? 0 : ask.from.id());
+    place = bindFrom(statement, place, ask.from);
     statement.setArray(place++, statement.getConnection().createArrayOf("text", needed.toArray()));
     statement.setBoolean(place++, ask.values);
     statement.setInt(place, ask.permits);
   }
 
-  /** Goes on in the lane that is held under the lease; leaves the lane when it has no more. */
-  public LeaseAnswer nextInLane(Connection connection, long worker, long lease, boolean values)
+  /** Two arrays by class: due times and ids. */
+  private static int bindFrom(PreparedStatement statement, int place, List<LeasedSlice.Mark> from)
       throws SQLException {
-    try (PreparedStatement statement =
-        OwnStatement.prepare(
-            connection, "select " + LEASED + " from koyomi.next_in_lane(?, ?, ?, ?) as l")) {
-      statement.setLong(1, worker);
-      statement.setLong(2, lease);
-      statement.setArray(3, connection.createArrayOf("text", needed.toArray()));
-      statement.setBoolean(4, values);
-      return answer(OwnStatement.query(statement), lease, values);
+    @Nullable OffsetDateTime[] due = new OffsetDateTime[CLASSES];
+    @Nullable Long[] id = new Long[CLASSES];
+    for (LeasedSlice.Mark mark : from) {
+      due[mark.priority()] = mark.due();
+      id[mark.priority()] = mark.id();
     }
+    Connection connection = statement.getConnection();
+    statement.setArray(place, connection.createArrayOf("timestamptz", due));
+    statement.setArray(place + 1, connection.createArrayOf("int8", id));
+    return place + 2;
+  }
+
+  /**
+   * {@link #finish} of the slice that has ended, and the next one of its lane, which is held under
+   * the lease and left when it has no more: one flush, two transactions.
+   */
+  public LeaseAnswer finishAndNextInLane(
+      Connection connection, long run, long worker, long lease, boolean values)
+      throws SQLException {
+    return finishAnd(
+        connection,
+        run,
+        NEXT_IN_LANE,
+        statement -> {
+          statement.setLong(2, worker);
+          statement.setLong(3, lease);
+          statement.setArray(4, connection.createArrayOf("text", needed.toArray()));
+          statement.setBoolean(5, values);
+        },
+        lease,
+        values);
   }
 
   private static LeaseAnswer answer(ResultSet given, long lease, boolean values)
@@ -219,11 +259,16 @@ public final class Slices {
   /**
    * Time until the next job of the batch that nobody holds is due, zero when it is; empty when
    * there is none.
+   *
+   * @param from as in {@link Ask}
    */
-  public Optional<Duration> untilNextDue(Connection connection, int batchId) throws SQLException {
+  public Optional<Duration> untilNextDue(
+      Connection connection, int batchId, List<LeasedSlice.Mark> from) throws SQLException {
     try (PreparedStatement statement =
-        OwnStatement.prepare(connection, "select extract(epoch from koyomi.next_due_in(?))")) {
+        OwnStatement.prepare(
+            connection, "select extract(epoch from koyomi.next_due_in(?, ?, ?))")) {
       statement.setInt(1, batchId);
+      bindFrom(statement, 2, from);
       try (ResultSet row = OwnStatement.query(statement)) {
         row.next();
         double seconds = row.getDouble(1);
@@ -268,11 +313,17 @@ public final class Slices {
    */
   public record Outlook(boolean better, int hands) {}
 
-  /** Looks around for the owner of the slice. */
-  public Outlook outlook(Connection connection, LeasedSlice slice) throws SQLException {
+  /**
+   * Looks around for the owner of the slice.
+   *
+   * @param from as in {@link Ask}
+   */
+  public Outlook outlook(Connection connection, LeasedSlice slice, List<LeasedSlice.Mark> from)
+      throws SQLException {
     try (PreparedStatement statement =
-        OwnStatement.prepare(connection, "select better, hands from koyomi.outlook(?)")) {
+        OwnStatement.prepare(connection, "select better, hands from koyomi.outlook(?, ?, ?)")) {
       statement.setLong(1, slice.id());
+      bindFrom(statement, 2, from);
       try (ResultSet row = OwnStatement.query(statement)) {
         row.next();
         return new Outlook(row.getBoolean(1), row.getInt(2));

@@ -9,6 +9,8 @@ import java.time.Duration;
 import java.time.OffsetDateTime;
 import java.util.function.LongSupplier;
 import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * Jobs by a procedure on the server that holds the Unit's statements and commits by itself: one
@@ -16,8 +18,11 @@ import org.jspecify.annotations.Nullable;
  * cursor tells which that was.
  */
 final class CompiledUnits implements Units {
+  private static final Logger LOG = LoggerFactory.getLogger(CompiledUnits.class);
+
   private final Connection connection;
   private final SessionSettings settings;
+  private final UnitProcedure procedure;
   private final int group;
   private final Duration timeout;
   private final LongSupplier nanoTime;
@@ -25,11 +30,13 @@ final class CompiledUnits implements Units {
   CompiledUnits(
       Connection connection,
       SessionSettings settings,
+      UnitProcedure procedure,
       int group,
       Duration timeout,
       LongSupplier nanoTime) {
     this.connection = connection;
     this.settings = settings;
+    this.procedure = procedure;
     this.group = group;
     this.timeout = timeout;
     this.nanoTime = nanoTime;
@@ -45,6 +52,7 @@ final class CompiledUnits implements Units {
     int from = range.from();
     int size = group;
     int oneByOneTo = 0;
+    boolean madeAnew = false;
     for (int tries = 0; ; tries++) {
       long begin = nanoTime.getAsLong();
       Range next = range.with(from, size == 1 && group > 1 ? oneByOneTo : range.to());
@@ -69,6 +77,14 @@ final class CompiledUnits implements Units {
           tries = 0;
           from = at;
         }
+        if (!madeAnew && UnitProcedure.OUTDATED.equals(error.getSQLState())) {
+          madeAnew = true;
+          if (madeAnew()) {
+            continue;
+          }
+          // The next session finds another way.
+          return new Stride(at, new Ending.Disconnected(error));
+        }
         if (Recovery.permitLapsed(connection, error, until)) {
           return Stride.reached(at);
         }
@@ -88,6 +104,15 @@ final class CompiledUnits implements Units {
         }
         return new Stride(at, SqlFailure.ending(error, timeout, nanoTime.getAsLong() - begin));
       }
+    }
+  }
+
+  private boolean madeAnew() {
+    try {
+      return procedure.create(connection);
+    } catch (SQLException gone) {
+      LOG.atDebug().setCause(gone).log("the connection broke");
+      return false;
     }
   }
 

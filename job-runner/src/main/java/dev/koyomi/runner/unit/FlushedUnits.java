@@ -80,6 +80,7 @@ final class FlushedUnits implements Units {
     while (true) {
       boolean over = at >= range.to() || nanoTime.getAsLong() >= end;
       long begin = nanoTime.getAsLong();
+      boolean commits = open != null;
       try {
         if (over) {
           commit(range, open);
@@ -93,10 +94,10 @@ final class FlushedUnits implements Units {
         if (taken > timeout.toNanos()) {
           connection.rollback();
           connection.setAutoCommit(true);
-          if (next.size() == 1) {
+          if (next.size() == 1 && !commits) {
             return new Stride(next.from(), SqlFailure.tooSlow(timeout));
           }
-          // Whether one of them was too slow shows only one by one.
+          // Whether one of them was too slow, and not the COMMIT before them, shows only alone.
           open = null;
           at = next.from();
           most = 1;
@@ -128,7 +129,11 @@ final class FlushedUnits implements Units {
         if (Recovery.permitLapsed(connection, error, until)) {
           return Stride.reached(at);
         }
-        if (SqlFailure.collision(error) && tries < SqlFailure.TRIES_IN_PLACE) {
+        if (commits && SqlFailure.timedOut(error, timeout, nanoTime.getAsLong() - begin)) {
+          // Perhaps the COMMIT before: alone shows.
+          most = 1;
+          size = 1;
+        } else if (SqlFailure.collision(error) && tries < SqlFailure.TRIES_IN_PLACE) {
           tries++;
         } else if (size > 1 && range.to() - at > 1) {
           if (nanoTime.getAsLong() - begin > timeout.toNanos()) {
@@ -166,10 +171,10 @@ final class FlushedUnits implements Units {
       text.add("commit");
       text.add("begin");
     }
-    if (until != null) {
-      text.add(Recovery.ON_TIME);
-    }
     for (int i = 0; i < next.size(); i++) {
+      if (until != null) {
+        text.add(Recovery.ON_TIME);
+      }
       text.add(unit);
     }
     LeasedSlice.Values values = Objects.requireNonNull(next.slice().values());
@@ -179,26 +184,37 @@ final class FlushedUnits implements Units {
       statement.setQueryTimeout(
           statements == 1 && next.size() == 1 ? 0 : (int) ((timeout.toMillis() + 999) / 1000));
       int place = open == null ? 1 : bindAdvance(statement, next.slice(), open);
-      if (until != null) {
-        statement.setObject(place++, until);
-      }
       for (int at = next.from(); at < next.to(); at++) {
+        if (until != null) {
+          statement.setObject(place++, until);
+        }
         for (String parameter : parameters) {
           statement.setObject(
               place++, values.parameters().get(names.indexOf(parameter)).get(at), Types.OTHER);
         }
       }
       boolean isRows = statement.execute();
-      int before = (open == null ? 0 : 3) + (until == null ? 0 : 1);
       return new Open(
-          next.from(), next.to(), skipped(next, Counting.rows(statement, isRows), before));
+          next.from(),
+          next.to(),
+          skipped(
+              next,
+              Counting.rows(statement, isRows),
+              open == null ? 0 : 3,
+              statements + (until == null ? 0 : 1)));
     }
   }
 
-  private List<Integer> skipped(Range next, List<Long> rows, int before) {
+  /**
+   * Which Units' last statements found no row.
+   *
+   * @param before results before those of the first Unit
+   * @param each results of each
+   */
+  private List<Integer> skipped(Range next, List<Long> rows, int before, int each) {
     List<Integer> skipped = new ArrayList<>();
     for (int i = 0; counts && i < next.size(); i++) {
-      if (rows.get(before + (i + 1) * statements - 1) == 0) {
+      if (rows.get(before + (i + 1) * each - 1) == 0) {
         skipped.add(next.from() + i);
       }
     }

@@ -61,7 +61,7 @@ public final class SqlUnits {
     if (mayCompile) {
       UnitProcedure procedure = new UnitProcedure(unit.sql(), unit.timeout());
       if (procedure.create(connection)) {
-        return new CompiledUnits(connection, settings, group, unit.timeout(), nanoTime);
+        return new CompiledUnits(connection, settings, procedure, group, unit.timeout(), nanoTime);
       }
       LOG.info("the Unit is not compiled here; its statements are sent one by one");
     }

@@ -30,6 +30,9 @@ final class UnitProcedure {
   /** A call ends with the first transaction after this time. */
   static final Duration CALL = Duration.ofSeconds(1);
 
+  /** SQLSTATE: a migration has changed what moves the cursor; the procedure is to be made anew. */
+  static final String OUTDATED = "KY015";
+
   static final String CALL_TEXT = "call pg_temp.koyomi_unit(?, ?, ?, ?, ?, ?)";
 
   /** Statements that cannot end a transaction; CALL and DO could. */
@@ -98,7 +101,22 @@ final class UnitProcedure {
     return all;
   }
 
-  private String text(List<Described> statements, String step) {
+  /**
+   * What moves the cursor from koyomi_from to koyomi_done, as the schema of this database has it.
+   *
+   * @param digest tells it from another
+   */
+  private record Step(String text, String digest) {}
+
+  private static Step step(Statement statement) throws SQLException {
+    try (ResultSet row =
+        statement.executeQuery("select text, md5(text) from koyomi.step_text() as text")) {
+      row.next();
+      return new Step(row.getString(1), row.getString(2));
+    }
+  }
+
+  private String text(List<Described> statements, Step step) {
     List<String> names = List.copyOf(sql.parameters());
     StringBuilder declared = new StringBuilder();
     StringBuilder assigned = new StringBuilder();
@@ -142,6 +160,9 @@ final class UnitProcedure {
       koyomi_full boolean;
     %2$s
     begin
+      if md5(koyomi.step_text()) <> '%10$s' then
+        raise exception 'the schema was migrated since this procedure was made' using errcode = 'KY015';
+      end if;
       select %3$ss.ordinals, s.ctid into %4$skoyomi_ordinals, koyomi_version
         from koyomi.slice s where s.id = koyomi_slice and s.lease = koyomi_lease and s.position = koyomi_from;
       if not found then
@@ -171,6 +192,9 @@ final class UnitProcedure {
         koyomi_full := koyomi_each;
         if not koyomi_full then
           koyomi_full := koyomi_done - koyomi_from >= koyomi_group or koyomi_done = koyomi_to or koyomi_now > koyomi_end;
+          if koyomi_until is not null then
+            koyomi_full := koyomi_full or koyomi_until < koyomi.clock();
+          end if;
         end if;
         if koyomi_full then
     %9$s
@@ -191,17 +215,8 @@ final class UnitProcedure {
             work,
             timeout.toMillis(),
             CALL.toMillis(),
-            step);
-  }
-
-  /**
-   * What moves the cursor from koyomi_from to koyomi_done, as the schema of this database has it.
-   */
-  private static String step(Statement statement) throws SQLException {
-    try (ResultSet row = statement.executeQuery("select koyomi.step_text()")) {
-      row.next();
-      return row.getString(1);
-    }
+            step.text,
+            step.digest);
   }
 
   /** One statement; afterwards FOUND says whether it wrote or gave a row. */

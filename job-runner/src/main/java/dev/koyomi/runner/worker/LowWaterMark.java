@@ -2,45 +2,59 @@ package dev.koyomi.runner.worker;
 
 import dev.koyomi.runner.queue.LeasedSlice;
 import java.time.Duration;
-import org.jspecify.annotations.Nullable;
+import java.util.List;
+import java.util.Map;
+import java.util.TreeMap;
 
 /**
- * Where a slot's search for ready work begins, so that it does not walk over the dead rows of what
- * ended before.
+ * Where a slot's search for ready work begins in each class, so that it does not walk over the dead
+ * rows of what ended before: as long as anybody holds a snapshot, these stay.
  *
  * <p>Only a hint: work becomes ready behind it too (given back, freed, a transaction that committed
- * late), so every five seconds one search begins at the start.
+ * late). So every five seconds one search begins at the start, and one that found nothing is
+ * followed by one from the start unless these have become slow.
  */
 final class LowWaterMark {
   static final Duration HOLDS = Duration.ofSeconds(5);
 
-  private LeasedSlice.@Nullable Mark mark;
-  private long since;
+  /** Searches from the start, where others found nothing, take this part of the time at most. */
+  private static final int PART = 10;
 
-  /** Where to begin the search at this instant of the clock; null: at the start. */
-  LeasedSlice.@Nullable Mark at(long nanoTime) {
-    if (nanoTime - since > HOLDS.toNanos()) {
-      mark = null;
+  private final Map<Integer, LeasedSlice.Mark> marks = new TreeMap<>();
+  private long fromStartAt;
+  private long rest;
+
+  /** Where to begin the search at this instant of the clock, by class; none: at the start. */
+  List<LeasedSlice.Mark> at(long nanoTime) {
+    if (marks.isEmpty() || nanoTime - fromStartAt > HOLDS.toNanos()) {
+      fromStartAt = nanoTime;
+      return List.of();
     }
-    if (mark == null) {
-      since = nanoTime;
+    return List.copyOf(marks.values());
+  }
+
+  /** Whether a search that found nothing is to be followed by one from the start. */
+  boolean again(long nanoTime) {
+    if (nanoTime - fromStartAt < rest) {
+      return false;
     }
-    return mark;
+    fromStartAt = nanoTime;
+    return true;
+  }
+
+  /** A search from the start took so long, in nanoseconds. */
+  void took(long nanos) {
+    rest = Math.min(HOLDS.toNanos(), PART * nanos);
   }
 
   /** A search found this slice. */
   void found(LeasedSlice.Mark slice) {
-    mark = slice;
+    marks.put(slice.priority(), slice);
   }
 
   /** At this instant of the clock: the next search begins behind this slice. */
   void passOver(LeasedSlice.Mark slice, long nanoTime) {
-    mark = new LeasedSlice.Mark(slice.priority(), slice.due(), slice.id() + 1);
-    since = nanoTime;
-  }
-
-  /** A search found nothing: the next one begins at the start. */
-  void foundNothing() {
-    mark = null;
+    found(new LeasedSlice.Mark(slice.priority(), slice.due(), slice.id() + 1));
+    fromStartAt = nanoTime;
   }
 }

@@ -11,6 +11,7 @@ import dev.koyomi.runner.unit.Units;
 import java.sql.Connection;
 import java.sql.SQLException;
 import java.time.Duration;
+import java.util.List;
 import java.util.Optional;
 import java.util.random.RandomGenerator;
 import org.slf4j.Logger;
@@ -91,6 +92,9 @@ final class SliceWork {
 
     long nanoTime();
 
+    /** Where a search for other work begins. */
+    List<LeasedSlice.Mark> from();
+
     /** Told after each transaction of a stride. */
     Runnable moved();
 
@@ -120,7 +124,7 @@ final class SliceWork {
       int hands = 0;
       if (stop.nanoTime() - looked > LOOK.toNanos() || shared.lookout.lookAgainSince(looked)) {
         looked = stop.nanoTime();
-        Slices.Outlook outlook = shared.slices.outlook(connection, slice);
+        Slices.Outlook outlook = shared.slices.outlook(connection, slice, stop.from());
         if (outlook.better()) {
           return End.GiveBack;
         }

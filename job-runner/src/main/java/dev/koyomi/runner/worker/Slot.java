@@ -79,6 +79,11 @@ final class Slot implements Runnable {
         }
 
         @Override
+        public List<LeasedSlice.Mark> from() {
+          return mark.at(nanoTime());
+        }
+
+        @Override
         public Runnable moved() {
           return moved;
         }
@@ -238,7 +243,11 @@ final class Slot implements Runnable {
           // Who tells the queue that it idles looks once more: what was enqueued just before woke
           // nobody.
           if (!shared.membership.idle(connection)) {
-            Duration due = shared.slices.untilNextDue(connection, shared.batchId).orElse(POLL);
+            Duration due =
+                shared
+                    .slices
+                    .untilNextDue(connection, shared.batchId, mark.at(shared.nanoTime.getAsLong()))
+                    .orElse(POLL);
             awaitNews(Collections.max(List.of(BREATH, Collections.min(List.of(due, POLL)))), true);
           }
         }
@@ -273,11 +282,18 @@ final class Slot implements Runnable {
   private LeaseAnswer lease(Connection connection, boolean values, Asking asking)
       throws SQLException {
     move();
-    LeasedSlice.@Nullable Mark from = mark.at(shared.nanoTime.getAsLong());
+    long began = shared.nanoTime.getAsLong();
+    List<LeasedSlice.Mark> from = mark.at(began);
     LeaseAnswer answer = hold(from, values, asking);
-    if (answer instanceof LeaseAnswer.Nothing && from != null) {
-      mark.foundNothing();
-      answer = hold(null, values, ask -> shared.slices.lease(connection, ask));
+    if (answer instanceof LeaseAnswer.Nothing && !from.isEmpty()) {
+      began = shared.nanoTime.getAsLong();
+      if (mark.again(began)) {
+        from = List.of();
+        answer = hold(from, values, ask -> shared.slices.lease(connection, ask));
+      }
+    }
+    if (from.isEmpty()) {
+      mark.took(shared.nanoTime.getAsLong() - began);
     }
     if (answer instanceof LeaseAnswer.Leased(LeasedSlice slice)) {
       leases++;
@@ -286,7 +302,7 @@ final class Slot implements Runnable {
     return answer;
   }
 
-  private LeaseAnswer hold(LeasedSlice.@Nullable Mark from, boolean values, Asking asking)
+  private LeaseAnswer hold(List<LeasedSlice.Mark> from, boolean values, Asking asking)
       throws SQLException {
     long lease = shared.random.nextLong();
     held = new Held(lease, Optional.empty());
@@ -332,10 +348,13 @@ final class Slot implements Runnable {
         }
         return lease(connection, units.needsValues());
       }
-      shared.slices.finish(connection, slice.run());
       if (!(hold(
-              shared.slices.nextInLane(
-                  connection, shared.membership.id(), slice.lease(), units.needsValues()))
+              shared.slices.finishAndNextInLane(
+                  connection,
+                  slice.run(),
+                  shared.membership.id(),
+                  slice.lease(),
+                  units.needsValues()))
           instanceof LeaseAnswer.Leased(LeasedSlice next))) {
         return lease(connection, units.needsValues());
       }

@@ -488,7 +488,7 @@ final class EnqueueDbTest {
     String free =
         switch (who) {
           case "a lease", "an expiry" ->
-              "select koyomi.lease(%d, 7, false, true, -1, null, 0, '{}', false)::text"
+              "select koyomi.lease(%d, 7, false, true, '{}', '{}', '{}', false)::text"
                   .formatted(billing.join());
           case "a cancel" ->
               "select koyomi.cancel_jobs(%d, null, '{1}', null)::text".formatted(billing.batchId());
@@ -575,7 +575,7 @@ final class EnqueueDbTest {
     String free =
         switch (how) {
           case "a lease" ->
-              "select koyomi.lease(%d, 7, false, true, -1, null, 0, '{}', false)::text"
+              "select koyomi.lease(%d, 7, false, true, '{}', '{}', '{}', false)::text"
                   .formatted(billing.join());
           case "a cancel" ->
               "select koyomi.cancel_jobs(%d, null, '{a, b}', null)::text"
@@ -834,7 +834,7 @@ final class EnqueueDbTest {
           connection ->
               text(
                   connection,
-                  "select koyomi.lease(%d, 7, false, true, -1, null, 0, '{}', false)::text"
+                  "select koyomi.lease(%d, 7, false, true, '{}', '{}', '{}', false)::text"
                       .formatted(worker)));
       var cancelled = canceller.blocked(connection -> text(connection, CANCEL_THE_RUN));
       assertThat(cancelled).isNotDone();

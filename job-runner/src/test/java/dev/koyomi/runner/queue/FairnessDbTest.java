@@ -17,6 +17,7 @@ import java.sql.SQLException;
 import java.time.Duration;
 import java.time.OffsetDateTime;
 import java.time.ZoneOffset;
+import java.util.List;
 import java.util.Objects;
 import java.util.Optional;
 import org.jspecify.annotations.NullUnmarked;
@@ -68,7 +69,8 @@ final class FairnessDbTest {
 
   private LeasedSlice leaseOldest() throws SQLException {
     long worker = billing.join();
-    Slices.Ask ask = new Slices.Ask(worker, new SecureRandom().nextLong(), true, true, null, true);
+    Slices.Ask ask =
+        new Slices.Ask(worker, new SecureRandom().nextLong(), true, true, List.of(), true);
     return ((LeaseAnswer.Leased) connected(connection -> billing.slices().lease(connection, ask)))
         .slice();
   }
@@ -83,7 +85,7 @@ final class FairnessDbTest {
     OffsetDateTime due = OffsetDateTime.ofInstant(clock.now(), ZoneOffset.UTC);
     long worker = billing.join();
     LeasedSlice.Mark mark = new LeasedSlice.Mark(1, due, 0);
-    Slices.Ask ask = new Slices.Ask(worker, 77, false, true, mark, true);
+    Slices.Ask ask = new Slices.Ask(worker, 77, false, true, List.of(mark), true);
 
     LeasedSlice second =
         ((LeaseAnswer.Leased) connected(connection -> billing.slices().lease(connection, ask)))
@@ -94,16 +96,99 @@ final class FairnessDbTest {
     assertThat(key(lease())).isEqualTo("first");
   }
 
+  /** As long as somebody holds a snapshot, what was worked stays in the indexes. */
+  @Test
+  void nobodyWalksOverDeadRowsOfAnyClassWithAMark() throws Exception {
+    clock.advance(Duration.ofMinutes(1));
+    billing = Billing.with(DATABASE, 1);
+    long dead = 3000;
+    try (Rival holder = new Rival(DATABASE.dataSource())) {
+      for (String priority : List.of("High", "Normal", "Low")) {
+        billing.execute(
+            "select koyomi.enqueue('billing/invoices', g::text, '{}', priority => '%s') from generate_series(1, %d) g"
+                .formatted(priority, dead));
+      }
+      holder.connection().setTransactionIsolation(Connection.TRANSACTION_REPEATABLE_READ);
+      holder.inOpenTransaction(open -> open.createStatement().execute("select from koyomi.batch"));
+      long worker = billing.join();
+      Slices.Ask ask = new Slices.Ask(worker, 1, false, true, List.of(), false);
+      while (connected(connection -> billing.slices().lease(connection, ask))
+          instanceof LeaseAnswer.Leased) {
+        billing.execute("delete from koyomi.slice");
+      }
+      clock.advance(Duration.ofSeconds(1));
+      billing.text(
+          "select koyomi.enqueue('billing/invoices', 'last', '{}', priority => 'Low')::text");
+      LeasedSlice present = lease();
+      clock.advance(Duration.ofSeconds(1));
+      billing.text(
+          "select koyomi.enqueue('billing/invoices', 'next', '{}', priority => 'Low')::text");
+      List<LeasedSlice.Mark> marks = List.of(mark(0, present), mark(1, present), mark(2, present));
+
+      for (Looking look :
+          List.<Looking>of(
+              (connection, from) ->
+                  billing.slices().untilNextDue(connection, billing.batchId(), from),
+              (connection, from) -> billing.slices().outlook(connection, present, from),
+              (connection, from) ->
+                  billing
+                      .slices()
+                      .lease(connection, new Slices.Ask(worker, 2, false, true, from, false)))) {
+        assertThat(entriesRead(look, List.of())).isGreaterThan(2 * dead);
+        assertThat(entriesRead(look, marks)).isLessThan(50);
+      }
+    }
+  }
+
+  private interface Looking {
+    Object at(Connection connection, List<LeasedSlice.Mark> from) throws SQLException;
+  }
+
+  /** Entries of the indexes for ready work, of dead rows too. */
+  private long entriesRead(Looking look, List<LeasedSlice.Mark> from) throws SQLException {
+    return connected(
+        connection -> {
+          connection.setAutoCommit(false);
+          try {
+            long before = entriesRead(connection);
+            look.at(connection, from);
+            return entriesRead(connection) - before;
+          } finally {
+            connection.rollback();
+            connection.setAutoCommit(true);
+          }
+        });
+  }
+
+  /** So far in this session. */
+  private static long entriesRead(Connection connection) throws SQLException {
+    try (var row =
+        connection
+            .createStatement()
+            .executeQuery(
+                """
+                select pg_stat_get_xact_tuples_returned('koyomi.inbox_ready'::regclass)
+                     + pg_stat_get_xact_tuples_returned('koyomi.slice_ready'::regclass)
+                """)) {
+      row.next();
+      return row.getLong(1);
+    }
+  }
+
+  private static LeasedSlice.Mark mark(int priority, LeasedSlice slice) {
+    return new LeasedSlice.Mark(priority, slice.mark().due(), slice.id());
+  }
+
   private Optional<Integer> splitInFour(LeasedSlice slice) throws SQLException {
     return connected(connection -> billing.slices().split(connection, slice.lease(), 4));
   }
 
   private boolean better(LeasedSlice slice) throws SQLException {
-    return connected(connection -> billing.slices().outlook(connection, slice).better());
+    return connected(connection -> billing.slices().outlook(connection, slice, List.of()).better());
   }
 
   private int hands(LeasedSlice slice) throws SQLException {
-    return connected(connection -> billing.slices().outlook(connection, slice).hands());
+    return connected(connection -> billing.slices().outlook(connection, slice, List.of()).hands());
   }
 
   private void giveBack(LeasedSlice slice) {

@@ -556,8 +556,9 @@ final class LaneDbTest {
             connection ->
                 billing
                     .slices()
-                    .nextInLane(
+                    .finishAndNextInLane(
                         connection,
+                        first.run(),
                         what.equals("another worker") ? another : worker,
                         first.lease(),
                         true));
@@ -584,7 +585,10 @@ final class LaneDbTest {
                   .executeUpdate("update koyomi.worker set lost_at = now() where id = " + worker));
       var next =
           owner.blocked(
-              waiting -> billing.slices().nextInLane(waiting, worker, first.lease(), false));
+              waiting ->
+                  billing
+                      .slices()
+                      .finishAndNextInLane(waiting, first.run(), worker, first.lease(), false));
       assertThat(next).isNotDone();
       sweeper.commit();
 
@@ -1111,5 +1115,45 @@ final class LaneDbTest {
       enqueuer.commit();
       assertThatThrownBy(() -> Rival.outcome(registered)).hasMessageContaining("1 of its jobs");
     }
+  }
+
+  /** An enqueuer's transaction may have begun before. */
+  @Test
+  void aJobFromBeforeTheOrderKeepsItsTimes() throws Exception {
+    register("{mode: Unordered}");
+    String job =
+        "select koyomi.enqueue('billing/invoices', '%s', '{\"subscriptionId\": 1, \"billingDate\":"
+            + " \"2026-11-01\"}', %s)";
+    try (Rival enqueuer = new Rival(DATABASE.dataSource())) {
+      enqueuer.inOpenTransaction(
+          open -> {
+            var statement = open.createStatement();
+            statement.execute(job.formatted("later", "run_at => koyomi.now() + '1 hour'"));
+            statement.execute(
+                job.formatted(
+                    "gone",
+                    "expires_at => koyomi.now() + '1 minute', unique_while => 'Unfinished'"));
+            return statement.execute(job.formatted("now", "run_at => null"));
+          });
+      new Batches(DATABASE.jdbi())
+          .register("billing/invoices", "test", 2, Billing.definition(manifest(BY_KEY)));
+      enqueuer.commit();
+    }
+    clock.advance(Duration.ofMinutes(2));
+
+    billing.fire();
+    assertThat(
+            billing.text(
+                "select string_agg(array_to_string(c.keys, ' '), ' ') from koyomi.chunk c join"
+                    + " koyomi.run r on r.id = c.run_id where r.open_until is not null"))
+        .isEqualTo("now");
+    assertThat(
+            billing.text("select kind || ' ' || cancelled from koyomi.work where kind = 'Expired'"))
+        .isEqualTo("Expired 1");
+    assertThat(billing.count("select count(*) from koyomi.unique_job")).isZero();
+
+    clock.advance(Duration.ofHours(1));
+    billing.text("select koyomi.fill_lanes(%d)::text".formatted(billing.batchId()));
+    assertThat(billing.count("select count(*) from koyomi.chunk where keys = '{later}'")).isOne();
   }
 }

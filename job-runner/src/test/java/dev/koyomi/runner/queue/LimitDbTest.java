@@ -44,7 +44,8 @@ final class LimitDbTest {
   }
 
   private LeaseAnswer ask(long worker) throws SQLException {
-    Slices.Ask ask = new Slices.Ask(worker, new SecureRandom().nextLong(), false, true, null, true);
+    Slices.Ask ask =
+        new Slices.Ask(worker, new SecureRandom().nextLong(), false, true, List.of(), true);
     return connected(connection -> billing.slices().lease(connection, ask));
   }
 
@@ -160,7 +161,7 @@ final class LimitDbTest {
               connection
                   .createStatement()
                   .execute(
-                      "select koyomi.lease(%d, 7, false, true, -1, null, 0, '{}', false)"
+                      "select koyomi.lease(%d, 7, false, true, '{}', '{}', '{}', false)"
                           .formatted(one)));
       var leased = second.blocked(connection -> billing.lease(connection, two));
       assertThat(leased).isNotDone();
@@ -370,6 +371,39 @@ final class LimitDbTest {
 
     assertThat(billing.count("select count(*) from invoice")).isEqualTo(2);
     assertThat(billing.count("select count(*) from koyomi.failure")).isZero();
+  }
+
+  /** Several Units of a transaction begin one after the other. */
+  @ParameterizedTest
+  @ValueSource(booleans = {true, false})
+  void beginsNoJobOfATransactionAfterItsPermitHasLapsed(boolean compiled) throws Exception {
+    DATABASE.stopClock();
+    billing =
+        Billing.with(
+            DATABASE,
+            200,
+            Billing.committing(
+                limited(
+                    "{rate: 200/s}",
+                    "UPDATE public.test_clock SET at = at + interval '60 milliseconds' WHERE"
+                        + " :subscriptionId::int > 0 AND :billingDate::date IS NOT NULL"),
+                "{mode: Many, jobs: 7}"));
+    billing.fire();
+    LeasedSlice slice = ((LeaseAnswer.Leased) ask(billing.join())).slice();
+    Permit permit = slice.permit().orElseThrow();
+    assertThat(permit.jobs()).isEqualTo(10);
+
+    Stride stride =
+        connected(
+            connection ->
+                billing
+                    .units(compiled)
+                    .on(connection)
+                    .run(new Units.Range(slice, 0, 7), permit.until()));
+
+    assertThat(stride).isEqualTo(new Stride(2, new Ending.Reached()));
+    assertThat(billing.count("select position from koyomi.slice where lease is not null"))
+        .isEqualTo(2);
   }
 
   private Stride run(boolean compiled, LeasedSlice slice, int from, OffsetDateTime until)

@@ -10,6 +10,7 @@ import java.security.SecureRandom;
 import java.sql.Connection;
 import java.sql.SQLException;
 import java.time.Duration;
+import java.util.List;
 import java.util.Objects;
 import java.util.Optional;
 import org.jspecify.annotations.NullUnmarked;
@@ -43,7 +44,7 @@ final class LostWorkerDbTest {
   }
 
   private static Slices.Ask ask(long worker, boolean alone) {
-    return new Slices.Ask(worker, new SecureRandom().nextLong(), false, alone, null, true);
+    return new Slices.Ask(worker, new SecureRandom().nextLong(), false, alone, List.of(), true);
   }
 
   private LeasedSlice lease(long worker) throws SQLException {
@@ -183,7 +184,7 @@ final class LostWorkerDbTest {
   }
 
   private boolean better(LeasedSlice slice) throws SQLException {
-    return connected(connection -> billing.slices().outlook(connection, slice)).better();
+    return connected(connection -> billing.slices().outlook(connection, slice, List.of())).better();
   }
 
   /** Two slots of one process ask at the same moment, one for a suspect. */
@@ -201,7 +202,7 @@ final class LostWorkerDbTest {
               connection
                   .createStatement()
                   .execute(
-                      "select koyomi.lease(%d, 77, false, true, -1, null, 0, '{}', false)"
+                      "select koyomi.lease(%d, 77, false, true, '{}', '{}', '{}', false)"
                           .formatted(worker)));
       enqueue("other");
       var leased = second.blocked(connection -> billing.lease(connection, worker));
@@ -232,7 +233,11 @@ final class LostWorkerDbTest {
     billing.text("select koyomi.fill_lanes(%d)::text".formatted(billing.batchId()));
 
     LeaseAnswer next =
-        connected(connection -> billing.slices().nextInLane(connection, worker, b.lease(), false));
+        connected(
+            connection ->
+                billing
+                    .slices()
+                    .finishAndNextInLane(connection, b.run(), worker, b.lease(), false));
     assertThat(next).isEqualTo(new LeaseAnswer.Nothing());
     assertThat(key(lease(billing.join()))).isEqualTo("b");
   }

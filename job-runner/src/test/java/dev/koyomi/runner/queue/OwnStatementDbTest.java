@@ -8,6 +8,7 @@ import dev.koyomi.runner.testing.TestDatabase;
 import java.sql.Connection;
 import java.sql.SQLException;
 import java.time.Duration;
+import java.util.List;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.RegisterExtension;
@@ -43,7 +44,7 @@ final class OwnStatementDbTest {
   void waitsLongerThanAUnitMay(String name, Asked asked) throws Exception {
     Billing billing = Billing.with(DATABASE, 10);
     billing.fire();
-    Slices.Ask ask = new Slices.Ask(billing.join(), 7, false, true, null, true);
+    Slices.Ask ask = new Slices.Ask(billing.join(), 7, false, true, List.of(), true);
     try (Rival keeper = new Rival(DATABASE.dataSource());
         Rival slot = new Rival(DATABASE.dataSource())) {
       slot.connection().createStatement().execute("set statement_timeout = '100ms'");

@@ -455,7 +455,7 @@ final class PeopleDbTest {
           open ->
               open.createStatement()
                   .execute(
-                      "select koyomi.lease(%d, 7, false, true, -1, null, 0, '{}', false)"
+                      "select koyomi.lease(%d, 7, false, true, '{}', '{}', '{}', false)"
                           .formatted(worker)));
       var cancelled =
           person.blocked(

@@ -199,7 +199,8 @@ public final class Billing {
         slices()
             .lease(
                 connection,
-                new Slices.Ask(worker, new SecureRandom().nextLong(), false, true, null, true));
+                new Slices.Ask(
+                    worker, new SecureRandom().nextLong(), false, true, List.of(), true));
     return answer instanceof LeaseAnswer.Leased(LeasedSlice slice)
         ? Optional.of(slice)
         : Optional.empty();

@@ -121,6 +121,95 @@ final class CommitSizeDbTest {
     assertThat(billing.text(INVOICES)).isEqualTo("40 invoices of 40 customers, 0 wrong");
   }
 
+  /** Calling a function would cost a tenth of the time of a job with a commit of its own. */
+  @ParameterizedTest
+  @EnumSource(names = {"EACH_COMPILED", "MANY_COMPILED"})
+  void callsTheFenceOnlyForTheLastStepOfASlice(Way way) throws Exception {
+    Billing billing = way.billing(30);
+    billing.fire();
+    LeasedSlice slice;
+    Stride stride;
+    billing.execute("create sequence fence_calls");
+    billing.execute(
+        "alter function koyomi.advance(bigint, bigint, int, int, int[]) rename to advance_itself");
+    billing.execute(
+        """
+        create function koyomi.advance(p_slice bigint, p_lease bigint, p_position int, p_count int, p_skipped int[])
+          returns void language plpgsql as $$
+        begin
+          perform nextval('fence_calls');
+          perform koyomi.advance_itself(p_slice, p_lease, p_position, p_count, p_skipped);
+        end $$
+        """);
+    try (Connection connection = DATABASE.dataSource().getConnection()) {
+      slice = billing.lease(connection, billing.join()).orElseThrow();
+      stride = billing.units(true).on(connection).run(new Units.Range(slice, 0, 30), null);
+    } finally {
+      billing.execute("drop function koyomi.advance(bigint, bigint, int, int, int[])");
+      billing.execute(
+          "alter function koyomi.advance_itself(bigint, bigint, int, int, int[]) rename to"
+              + " advance");
+    }
+
+    assertThat(stride).isEqualTo(new Stride(30, new Ending.Reached()));
+    assertThat(billing.count("select nextval('fence_calls')")).isEqualTo(2);
+    billing.execute("drop sequence fence_calls");
+    assertThat(billing.count("select count(*) from koyomi.slice")).isZero();
+  }
+
+  /** A session lives longer than the schema that it began with. */
+  @ParameterizedTest
+  @EnumSource(names = {"EACH_COMPILED", "MANY_COMPILED"})
+  void takesTheStepOfTheSchemaAfterAMigration(Way way) throws Exception {
+    Billing billing = way.billing(30);
+    billing.fire();
+    String before =
+        billing.text("select pg_get_functiondef('koyomi.step_text()'::regprocedure)::text");
+    billing.execute("create sequence new_steps");
+    try (Connection connection = DATABASE.dataSource().getConnection()) {
+      LeasedSlice slice = billing.lease(connection, billing.join()).orElseThrow();
+      Units units = billing.units(true).on(connection);
+      assertThat(units.run(new Units.Range(slice, 0, 14), null).position()).isEqualTo(14);
+
+      billing.execute(
+          before.replace(
+              "update koyomi.slice set position",
+              "perform nextval(''new_steps''); update koyomi.slice set position"));
+      assertThat(units.run(new Units.Range(slice, 14, 30), null))
+          .isEqualTo(new Stride(30, new Ending.Reached()));
+    } finally {
+      billing.execute(before);
+    }
+
+    assertThat(billing.count("select nextval('new_steps')")).isGreaterThan(1);
+    billing.execute("drop sequence new_steps");
+    assertThat(billing.text(INVOICES)).isEqualTo("30 invoices of 30 customers, 0 wrong");
+  }
+
+  /** It travels with the statements of the next job. */
+  @Test
+  void theTimeOfACommitIsNotThatOfTheNextUnit() throws Exception {
+    Billing billing = Way.EACH_SENT.billing(3, "", "300ms");
+    billing.fire();
+    billing.execute(
+        """
+        create or replace function slow() returns trigger language plpgsql as
+          $$ begin perform pg_sleep(0.4); return null; end $$
+        """);
+    billing.execute(
+        """
+        create constraint trigger slow after insert on invoice deferrable initially deferred
+          for each row when (new.subscription_id = 1) execute function slow()
+        """);
+    try (Connection connection = DATABASE.dataSource().getConnection()) {
+      LeasedSlice slice = billing.lease(connection, billing.join()).orElseThrow();
+
+      assertThat(billing.units(false).on(connection).run(new Units.Range(slice, 0, 3), null))
+          .isEqualTo(new Stride(3, new Ending.Reached()));
+    }
+    assertThat(billing.text(INVOICES)).isEqualTo("3 invoices of 3 customers, 0 wrong");
+  }
+
   private static final String INVOICES =
       "select format('%s invoices of %s customers, %s wrong', count(*), count(distinct"
           + " subscription_id), count(*) filter (where amount <> subscription_id or billing_date <>"

@@ -9,6 +9,7 @@ import dev.koyomi.runner.testing.Billing;
 import dev.koyomi.runner.testing.TestDatabase;
 import java.sql.Connection;
 import java.time.Duration;
+import java.util.List;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.RegisterExtension;
 
@@ -24,9 +25,9 @@ final class IdleDbTest {
     try (Connection connection = DATABASE.dataSource().getConnection()) {
       connection.setAutoCommit(false);
 
-      assertThat(slices.lease(connection, new Slices.Ask(worker, 1, false, true, null, true)))
+      assertThat(slices.lease(connection, new Slices.Ask(worker, 1, false, true, List.of(), true)))
           .isEqualTo(new LeaseAnswer.Nothing());
-      assertThat(slices.untilNextDue(connection, billing.batchId())).isEmpty();
+      assertThat(slices.untilNextDue(connection, billing.batchId(), List.of())).isEmpty();
       connection.createStatement().execute("select koyomi.sweep()");
 
       try (var row =
@@ -47,18 +48,19 @@ final class IdleDbTest {
     Billing billing = Billing.with(DATABASE, 1);
     billing.fire();
     try (Connection connection = DATABASE.dataSource().getConnection()) {
-      assertThat(billing.slices().untilNextDue(connection, billing.batchId()))
+      assertThat(billing.slices().untilNextDue(connection, billing.batchId(), List.of()))
           .contains(Duration.ZERO);
 
       billing.text("select koyomi.pause(%d, 'me', 'test')::text".formatted(billing.batchId()));
-      assertThat(billing.slices().untilNextDue(connection, billing.batchId())).isEmpty();
+      assertThat(billing.slices().untilNextDue(connection, billing.batchId(), List.of())).isEmpty();
 
       billing.execute("update koyomi.batch set paused_at = null");
       billing.execute("update koyomi.slice set suspect = 1");
-      assertThat(billing.slices().untilNextDue(connection, billing.batchId())).isEmpty();
+      assertThat(billing.slices().untilNextDue(connection, billing.batchId(), List.of())).isEmpty();
 
       billing.execute("update koyomi.slice set due_at = koyomi.now() + interval '1 hour'");
-      assertThat(billing.slices().untilNextDue(connection, billing.batchId()).orElseThrow())
+      assertThat(
+              billing.slices().untilNextDue(connection, billing.batchId(), List.of()).orElseThrow())
           .isBetween(Duration.ofMinutes(50), Duration.ofHours(1));
     }
   }

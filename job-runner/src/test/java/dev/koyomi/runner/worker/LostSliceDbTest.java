@@ -8,6 +8,7 @@ import dev.koyomi.runner.testing.TestDatabase;
 import java.security.SecureRandom;
 import java.sql.Connection;
 import java.time.Duration;
+import java.util.List;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.RegisterExtension;
 
@@ -25,6 +26,11 @@ final class LostSliceDbTest {
         @Override
         public long nanoTime() {
           return System.nanoTime();
+        }
+
+        @Override
+        public List<LeasedSlice.Mark> from() {
+          return List.of();
         }
 
         @Override

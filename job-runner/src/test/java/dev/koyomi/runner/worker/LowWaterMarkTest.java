@@ -13,12 +13,13 @@ final class LowWaterMarkTest {
   private final LowWaterMark mark = new LowWaterMark();
 
   @Test
-  void searchesFromTheSliceThatWasFoundLast() {
-    assertThat(mark.at(NOW)).isNull();
-    mark.found(slice(17));
-    assertThat(mark.at(after(Duration.ofSeconds(1)))).isEqualTo(slice(17));
-    mark.foundNothing();
-    assertThat(mark.at(after(Duration.ofSeconds(1)))).isNull();
+  void searchesFromTheSliceOfEachClassThatWasFoundLast() {
+    assertThat(mark.at(NOW)).isEmpty();
+    mark.found(slice(1, 16));
+    mark.found(slice(2, 3));
+    mark.found(slice(1, 17));
+
+    assertThat(mark.at(after(Duration.ofSeconds(1)))).containsExactly(slice(1, 17), slice(2, 3));
   }
 
   /** However busy a slot is with what lies behind the mark, it sees what became ready before it. */
@@ -27,16 +28,42 @@ final class LowWaterMarkTest {
     mark.at(NOW);
     int fromTheStart = 0;
     for (int tenth = 1; tenth <= 300; tenth++) {
-      mark.found(slice(tenth));
-      if (mark.at(after(Duration.ofMillis(100L * tenth))) == null) {
+      mark.found(slice(1, tenth));
+      if (mark.at(after(Duration.ofMillis(100L * tenth))).isEmpty()) {
         fromTheStart++;
       }
     }
     assertThat(fromTheStart).isEqualTo(5);
   }
 
-  private static LeasedSlice.Mark slice(long id) {
-    return new LeasedSlice.Mark(1, OffsetDateTime.MIN, id);
+  @Test
+  void searchesFromTheStartAtOnceWhereItFoundNothing() {
+    mark.at(NOW);
+    mark.took(Duration.ofMillis(1).toNanos());
+    mark.found(slice(1, 17));
+
+    assertThat(mark.again(after(Duration.ofMillis(10)))).isTrue();
+    assertThat(mark.again(after(Duration.ofMillis(19)))).isFalse();
+    assertThat(mark.again(after(Duration.ofMillis(20)))).isTrue();
+  }
+
+  /** Over millions of dead rows a search from the start takes seconds. */
+  @Test
+  void searchesFromTheStartATenthOfTheTimeAtMost() {
+    mark.at(NOW);
+    mark.took(Duration.ofMillis(300).toNanos());
+    mark.found(slice(1, 17));
+
+    assertThat(mark.again(after(Duration.ofMillis(2999)))).isFalse();
+    assertThat(mark.again(after(Duration.ofSeconds(3)))).isTrue();
+
+    mark.took(Duration.ofMinutes(1).toNanos());
+    assertThat(mark.again(after(Duration.ofMillis(7999)))).isFalse();
+    assertThat(mark.again(after(Duration.ofSeconds(8)))).isTrue();
+  }
+
+  private static LeasedSlice.Mark slice(int priority, long id) {
+    return new LeasedSlice.Mark(priority, OffsetDateTime.MIN, id);
   }
 
   private static long after(Duration time) {
