@@ -1,8 +1,8 @@
 package dev.koyomi.runner.cli;
 
 import dev.koyomi.runner.history.RunRow;
+import dev.koyomi.runner.queue.Rehearsal;
 import dev.koyomi.runner.queue.Reselection;
-import dev.koyomi.runner.queue.Selection;
 import dev.koyomi.runner.trigger.Fired;
 import dev.koyomi.runner.trigger.Rehearsed;
 import dev.koyomi.runner.trigger.TriggerResult;
@@ -98,7 +98,7 @@ final class RunVerb implements Callable<Integer> {
   }
 
   private int rehearse(Rehearsed.Targets targets) {
-    Selection.Rehearsal found = targets.found();
+    Rehearsal found = targets.found();
     screen.line(
         "A run for %s would select %s."
             .formatted(
@@ -122,7 +122,7 @@ final class RunVerb implements Callable<Integer> {
                   run.id(), run.logicalDate(), BatchArgument.shortName(run.batch()), run.id()));
     }
     if (consent.isAsked()) {
-      Selection.Rehearsal found =
+      Rehearsal found =
           RegisteredTrigger.targets(
                   batch
                       .trigger()

@@ -1,8 +1,8 @@
 package dev.koyomi.runner.cli;
 
 import dev.koyomi.runner.history.RunRow;
+import dev.koyomi.runner.queue.Rehearsal;
 import dev.koyomi.runner.queue.Reselection;
-import dev.koyomi.runner.queue.Selection;
 import java.util.Optional;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Mixin;
@@ -32,7 +32,7 @@ final class SelectAgain {
         RegisteredTrigger.open(surroundings, option, source, name, purpose)) {
       RunRow of = run(batch);
       if (consent.isAsked()) {
-        Selection.Rehearsal found =
+        Rehearsal found =
             RegisteredTrigger.targets(batch.trigger().rehearseAgain(of.id(), of.logicalDate(), how))
                 .found();
         screen.line(sentence(of, found, how));
@@ -62,7 +62,7 @@ final class SelectAgain {
                         .formatted(full, BatchArgument.shortName(full))));
   }
 
-  private static String sentence(RunRow of, Selection.Rehearsal found, Reselection how) {
+  private static String sentence(RunRow of, Rehearsal found, Reselection how) {
     String which = "Run %d (%s) of %s".formatted(of.id(), of.logicalDate(), of.batch());
     String settled =
         found.settled() == 0

@@ -8,8 +8,6 @@ import java.sql.ResultSet;
 import java.sql.ResultSetMetaData;
 import java.sql.SQLException;
 import java.time.Duration;
-import java.time.LocalDate;
-import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
@@ -26,11 +24,13 @@ public final class Selection {
   private final long run;
   private final long token;
   private final boolean rest;
+  private final WrittenChunks chunks;
 
   public Selection(Opening.Select opened) {
     this.run = opened.run();
     this.token = opened.token();
     this.rest = opened.rest();
+    this.chunks = new WrittenChunks(run, token);
   }
 
   /**
@@ -80,7 +80,7 @@ public final class Selection {
         connection, plan, lanes -> ofQuery(connection, plan, trigger, parameters, lanes));
   }
 
-  private Payload ofQuery(
+  Payload ofQuery(
       Connection connection,
       Plan plan,
       Plan.Selection trigger,
@@ -106,7 +106,7 @@ public final class Selection {
     return committed(connection, plan, _ -> ofOther(connection, source, plan, trigger, parameters));
   }
 
-  private Payload ofOther(
+  Payload ofOther(
       Connection connection,
       Connection source,
       Plan plan,
@@ -164,7 +164,8 @@ public final class Selection {
         });
   }
 
-  private interface Writing {
+  /** Writes the chunks. */
+  interface Writing {
     Payload write(int lanes) throws SQLException, Refused;
   }
 
@@ -194,7 +195,7 @@ public final class Selection {
    *
    * @param insert writes them anew
    */
-  private record Written(Counts counts, ChunkInsert insert) {}
+  record Written(Counts counts, ChunkInsert insert) {}
 
   /**
    * Lanes that the batch has as it is registered; this process's definition may be older. While the
@@ -214,36 +215,35 @@ public final class Selection {
     }
   }
 
-  private Written written(Connection connection, Plan plan, int lanes, Writing writing)
+  Written written(Connection connection, Plan plan, int lanes, Writing writing)
       throws SQLException, Refused {
     int maxJobs = Objects.requireNonNull(plan.trigger()).maxJobs();
     ChunkInsert insert = new ChunkInsert(writing.write(lanes), lanes);
-    Raw raw = raw(connection);
-    if (raw.jobs > maxJobs) {
+    WrittenChunks.Seen raw = chunks.look(connection);
+    if (raw.jobs() > maxJobs) {
       throw new Refused(
           "TooManyJobs",
           "the trigger selected more than spec.trigger.maxJobs = %d targets and nothing was enqueued; narrow the query or raise the limit"
               .formatted(maxJobs));
     }
-    boolean distinct = raw.rising || distinct(connection);
-    if (raw.largest > plan.job().maxPayload()) {
-      refuseOversized(connection, plan.job().maxPayload());
+    boolean distinct = raw.rising() || chunks.distinct(connection);
+    if (raw.largest() > plan.job().maxPayload()) {
+      chunks.refuseOversized(connection, plan.job().maxPayload());
     }
-    boolean cutWell = raw.largest <= 2L * ChunkInsert.BYTES;
-    boolean lanesMissing = lanes > 0 && !raw.inLanes;
-    long kept = raw.jobs;
+    boolean cutWell = raw.largest() <= 2L * ChunkInsert.BYTES;
+    boolean lanesMissing = lanes > 0 && !raw.inLanes();
+    long kept = raw.jobs();
     if (!distinct || !cutWell || lanesMissing) {
       insert.ofChunks(connection, run, token, null);
-      kept = raw(connection).jobs;
+      kept = chunks.look(connection).jobs();
     }
-    return new Written(new Counts(kept, raw.jobs - kept, 0), insert);
+    return new Written(new Counts(kept, raw.jobs() - kept, 0), insert);
   }
 
   /** Leaves out what the run has done or still has. */
-  private Counts withoutSettled(Connection connection, Written written, long of)
-      throws SQLException {
+  Counts withoutSettled(Connection connection, Written written, long of) throws SQLException {
     written.insert.ofChunks(connection, run, token, of);
-    long unsettled = raw(connection).jobs;
+    long unsettled = chunks.look(connection).jobs();
     return new Counts(unsettled, written.counts.duplicates, written.counts.selected - unsettled);
   }
 
@@ -259,156 +259,6 @@ public final class Selection {
             "KeyMissing", "spec.trigger.sql: the statement gives no rows; write a query");
       }
       return Payload.of(columns, plan.unit().sql().needed());
-    }
-  }
-
-  /**
-   * What would be selected.
-   *
-   * @param settled targets that the run has done or still has; they are among {@code selected} only
-   *     where everything is taken
-   * @param cleared jobs of the run that would be cancelled before
-   * @param sample the first few keys
-   */
-  public record Rehearsal(
-      long selected, long duplicates, long settled, long cleared, List<String> sample) {
-    public Rehearsal {
-      sample = List.copyOf(sample);
-    }
-  }
-
-  /**
-   * Selects in a transaction that is rolled back, for a run that nobody else ever sees.
-   *
-   * @param source connection to the database of the trigger, where it is another one
-   * @param again a run that would select once more; null: a new one
-   */
-  public static Rehearsal rehearse(
-      Connection connection,
-      @Nullable Connection source,
-      Plan plan,
-      Map<String, String> values,
-      int batchId,
-      @Nullable Again again)
-      throws SQLException, Refused {
-    Plan.Selection trigger = Objects.requireNonNull(plan.trigger());
-    ChunkInsert.Parameters parameters = new ChunkInsert.Parameters(values);
-    connection.setAutoCommit(false);
-    try {
-      limitTime(connection, trigger.timeout());
-      Selection self = new Selection(openUnseen(connection, batchId));
-      Writing writing =
-          source == null
-              ? lanes -> self.ofQuery(connection, plan, trigger, parameters, lanes)
-              : _ -> self.ofOther(connection, source, plan, trigger, parameters);
-      Written anew = self.written(connection, plan, plan.job().order().lanes(), writing);
-      if (again == null) {
-        return new Rehearsal(
-            anew.counts.selected, anew.counts.duplicates, 0, 0, self.sample(connection));
-      }
-      // Last of all, for what waits cannot be worked from here on until the rollback.
-      long cleared = again.how == Reselection.Refresh ? clear(connection, again.run) : 0;
-      selectAgain(connection, again.run);
-      Counts counts =
-          again.how.leavesOutSettled()
-              ? self.withoutSettled(connection, anew, again.run)
-              : new Counts(
-                  anew.counts.selected,
-                  anew.counts.duplicates,
-                  self.settled(connection, again.run));
-      return new Rehearsal(
-          counts.selected, counts.duplicates, counts.settled, cleared, self.sample(connection));
-    } finally {
-      connection.rollback();
-      connection.setAutoCommit(true);
-    }
-  }
-
-  /** A run that would select once more. */
-  public record Again(long run, Reselection how) {}
-
-  /** Beside no other run's slot, and in no other run's way. */
-  private static Opening.Select openUnseen(Connection connection, int batchId) throws SQLException {
-    long token = 1;
-    try (PreparedStatement statement =
-        connection.prepareStatement(
-            """
-            insert into koyomi.run (id, batch_id, occurrence, request, logical_date, revision, state, exclusive,
-                selector_token, select_timeout, selecting_since, created_at)
-              overriding system value
-              select unseen.id, ?, koyomi.now(), 'rehearsal/' || unseen.id, koyomi.now()::date, '', 'Selecting', false,
-                     ?, interval '0', koyomi.now(), koyomi.now()
-                from (select -1 - floor(random() * 1e15)::bigint as id) as unseen
-              returning id, logical_date
-            """)) {
-      statement.setInt(1, batchId);
-      statement.setLong(2, token);
-      try (ResultSet row = statement.executeQuery()) {
-        row.next();
-        return new Opening.Select(row.getLong(1), token, row.getObject(2, LocalDate.class));
-      }
-    }
-  }
-
-  private static long clear(Connection connection, long of) throws SQLException {
-    try (PreparedStatement statement =
-        connection.prepareStatement(
-            "select koyomi.clear(r.batch_id, r.id) from koyomi.run r where r.id = ?")) {
-      statement.setLong(1, of);
-      try (ResultSet row = statement.executeQuery()) {
-        row.next();
-        return row.getLong(1);
-      }
-    }
-  }
-
-  /** Only so that the queue may refuse it. */
-  private static void selectAgain(Connection connection, long of) throws SQLException {
-    try (PreparedStatement statement =
-        connection.prepareStatement("select koyomi.select_again(?, null, 1, '', interval '0')")) {
-      statement.setLong(1, of);
-      statement.execute();
-    }
-  }
-
-  /** How many of the selected targets the run has done or still has. */
-  private long settled(Connection connection, long of) throws SQLException {
-    try (PreparedStatement statement =
-        connection.prepareStatement(
-            """
-            select count(*) from koyomi.chunk c cross join unnest(c.keys) as k
-              where c.run_id = ? and c.selector_token = ?
-                and exists (select from koyomi.settled_keys(?) as settled where settled.key = k)
-            """)) {
-      statement.setLong(1, run);
-      statement.setLong(2, token);
-      statement.setLong(3, of);
-      try (ResultSet row = statement.executeQuery()) {
-        row.next();
-        return row.getLong(1);
-      }
-    }
-  }
-
-  private List<String> sample(Connection connection) throws SQLException {
-    try (PreparedStatement statement =
-        connection.prepareStatement(
-            """
-            select k.key
-              from (select c.id, c.keys from koyomi.chunk c
-                      where c.run_id = ? and c.selector_token = ? order by c.id limit 5) as c
-              cross join unnest(c.keys) with ordinality as k(key, n)
-              order by c.id, k.n limit 5
-            """)) {
-      statement.setLong(1, run);
-      statement.setLong(2, token);
-      List<String> keys = new ArrayList<>();
-      try (ResultSet row = statement.executeQuery()) {
-        while (row.next()) {
-          keys.add(row.getString(1));
-        }
-      }
-      return keys;
     }
   }
 
@@ -497,7 +347,7 @@ public final class Selection {
   }
 
   /** Also of a process that is gone: its successor waits for what it holds. */
-  private static void limitTime(Connection connection, Duration timeout) throws SQLException {
+  static void limitTime(Connection connection, Duration timeout) throws SQLException {
     try (PreparedStatement statement =
         connection.prepareStatement(
             // Rows are gathered in a hash table, of a million targets some 100 MB: spilled to disk,
@@ -508,86 +358,6 @@ public final class Selection {
       statement.setString(1, Long.toString(timeout.toMillis()));
       statement.setString(2, Long.toString(timeout.toMillis()));
       statement.execute();
-    }
-  }
-
-  /**
-   * What was written.
-   *
-   * @param rising each key is greater than the one before: none comes twice, none is null
-   * @param largest bytes of the largest chunk
-   */
-  private record Raw(long jobs, boolean rising, boolean inLanes, long largest) {}
-
-  private Raw raw(Connection connection) throws SQLException {
-    try (PreparedStatement statement =
-        connection.prepareStatement(
-            """
-            select coalesce(sum(size), 0), coalesce(bool_and(coalesce(rising, false)), true),
-                   coalesce(bool_and(lane is not null), true), coalesce(max(bytes), 0)
-              from koyomi.chunk where run_id = ? and selector_token = ?
-            """)) {
-      statement.setLong(1, run);
-      statement.setLong(2, token);
-      try (ResultSet row = statement.executeQuery()) {
-        row.next();
-        return new Raw(row.getLong(1), row.getBoolean(2), row.getBoolean(3), row.getLong(4));
-      }
-    }
-  }
-
-  /**
-   * Whether no key comes twice. Keys are counted by their 64-bit hash: a collision only leads to
-   * the slower way, which compares the keys themselves.
-   */
-  private boolean distinct(Connection connection) throws SQLException, Refused {
-    try (PreparedStatement statement =
-        connection.prepareStatement(
-            """
-            select count(*), count(distinct hashtextextended(k, 0)), count(*) filter (where k is null)
-              from koyomi.chunk c cross join unnest(c.keys) as k
-              where c.run_id = ? and c.selector_token = ?
-            """)) {
-      statement.setLong(1, run);
-      statement.setLong(2, token);
-      try (ResultSet row = statement.executeQuery()) {
-        row.next();
-        if (row.getLong(3) > 0) {
-          throw new Refused(
-              "KeyIsNull",
-              "spec.trigger.sql: the column \"key\" is null in %d of %d rows; every target needs one"
-                  .formatted(row.getLong(3), row.getLong(1)));
-        }
-        return row.getLong(1) == row.getLong(2);
-      }
-    }
-  }
-
-  private void refuseOversized(Connection connection, long maxPayload)
-      throws SQLException, Refused {
-    try (PreparedStatement statement =
-        connection.prepareStatement(
-            """
-            select c.keys[o], sum(octet_length(v)) as bytes
-              from koyomi.chunk c
-              cross join generate_subscripts(c.names, 1) as name
-              cross join lateral unnest(c.vals[name:name]) with ordinality as u(v, o)
-              where c.run_id = ? and c.selector_token = ? and c.bytes > ?
-              group by c.id, c.keys, o having sum(octet_length(v)) > ?
-              order by bytes desc limit 1
-            """)) {
-      statement.setLong(1, run);
-      statement.setLong(2, token);
-      statement.setLong(3, maxPayload);
-      statement.setLong(4, maxPayload);
-      try (ResultSet row = statement.executeQuery()) {
-        if (row.next()) {
-          throw new Refused(
-              "PayloadTooLarge",
-              "spec.trigger.sql: the payload of key \"%s\" has %d bytes, more than spec.job.maxPayload = %d bytes; select a reference to the data, or raise the limit"
-                  .formatted(row.getString(1), row.getLong(2), maxPayload));
-        }
-      }
     }
   }
 

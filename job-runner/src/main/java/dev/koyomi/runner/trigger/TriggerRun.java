@@ -9,6 +9,7 @@ import dev.koyomi.runner.db.Words;
 import dev.koyomi.runner.queue.Batches;
 import dev.koyomi.runner.queue.Firing;
 import dev.koyomi.runner.queue.Opening;
+import dev.koyomi.runner.queue.Rehearsal;
 import dev.koyomi.runner.queue.Reselection;
 import dev.koyomi.runner.queue.RunState;
 import dev.koyomi.runner.queue.Runs;
@@ -129,16 +130,15 @@ public final class TriggerRun {
   public Rehearsed rehearseAgain(long run, LocalDate logicalDate, Reselection how)
       throws SQLException {
     int batchId = new Batches(database.jdbi()).find(plan.batch().toString()).orElseThrow().id();
-    return rehearse(batchId, logicalDate, new Selection.Again(run, how));
+    return rehearse(batchId, logicalDate, new Rehearsal.Again(run, how));
   }
 
-  private Rehearsed rehearse(int batchId, LocalDate logicalDate, Selection.@Nullable Again again)
+  private Rehearsed rehearse(int batchId, LocalDate logicalDate, Rehearsal.@Nullable Again again)
       throws SQLException {
     try (Connection connection = database.dataSource().getConnection();
         Connection from = source.isPresent() ? connected(source.get()) : null) {
       return new Rehearsed.Targets(
-          logicalDate,
-          Selection.rehearse(connection, from, plan, values(logicalDate), batchId, again));
+          logicalDate, Rehearsal.of(connection, from, plan, values(logicalDate), batchId, again));
     } catch (Selection.Refused e) {
       return new Rehearsed.Refused(e.sentence());
     } catch (SQLException e) {

@@ -33,7 +33,7 @@ final class Outage {
           .addKeyValue("cause", fault.sentence())
           .log(
               fault instanceof Fault.TryAgain
-                  ? "the database is away; waiting for it, no attempt is counted"
+                  ? "the queue cannot be used; waiting for it, no attempt is counted"
                   : "the queue refuses what this worker asks; trying again, no attempt is counted");
     }
     Duration wait = FIRST_WAIT.multipliedBy(1L << Math.min(failures, 10));
@@ -46,7 +46,7 @@ final class Outage {
     succeededAt = at;
     if (failures > 0) {
       failures = 0;
-      LOG.info("the database is back");
+      LOG.info("the queue can be used again");
     }
   }
 }

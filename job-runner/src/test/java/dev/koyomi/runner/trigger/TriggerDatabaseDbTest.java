@@ -3,8 +3,8 @@ package dev.koyomi.runner.trigger;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.koyomi.runner.db.Database;
+import dev.koyomi.runner.queue.Rehearsal;
 import dev.koyomi.runner.queue.RunState;
-import dev.koyomi.runner.queue.Selection;
 import dev.koyomi.runner.settings.DatabaseAddress;
 import dev.koyomi.runner.testing.Billing;
 import dev.koyomi.runner.testing.TestDatabase;
@@ -90,7 +90,7 @@ class TriggerDatabaseDbTest {
         .isEqualTo(
             new Rehearsed.Targets(
                 LocalDate.parse("2026-11-01"),
-                new Selection.Rehearsal(1200, 0, 0, 0, List.of("1", "2", "3", "4", "5"))));
+                new Rehearsal(1200, 0, 0, 0, List.of("1", "2", "3", "4", "5"))));
     assertThat(billing.count("select count(*) from koyomi.run")).isZero();
     assertThat(billing.count("select count(*) from koyomi.chunk")).isZero();
   }

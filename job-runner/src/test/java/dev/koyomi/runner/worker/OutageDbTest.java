@@ -61,7 +61,7 @@ final class OutageDbTest {
       worker.start();
       awaitInvoices(billing, 100);
       wire.cut();
-      awaitLine(log, "the database is away; waiting for it, no attempt is counted");
+      awaitLine(log, "the queue cannot be used; waiting for it, no attempt is counted");
       long whileAway = billing.count("select count(*) from invoice");
       assertThat(worker.moving()).isTrue();
       wire.mend();
@@ -79,7 +79,8 @@ final class OutageDbTest {
         .isZero();
     assertThat(List.copyOf(log.list).stream().map(ILoggingEvent::getFormattedMessage))
         .containsExactly(
-            "the database is away; waiting for it, no attempt is counted", "the database is back");
+            "the queue cannot be used; waiting for it, no attempt is counted",
+            "the queue can be used again");
   }
 
   /** The server has leased it; the worker lives on, so nobody else would ever take it back. */
