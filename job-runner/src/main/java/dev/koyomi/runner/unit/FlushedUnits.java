@@ -129,11 +129,7 @@ final class FlushedUnits implements Units {
         if (Recovery.permitLapsed(connection, error, until)) {
           return Stride.reached(at);
         }
-        if (commits && SqlFailure.timedOut(error, timeout, nanoTime.getAsLong() - begin)) {
-          // Perhaps the COMMIT before: alone shows.
-          most = 1;
-          size = 1;
-        } else if (SqlFailure.collision(error) && tries < SqlFailure.TRIES_IN_PLACE) {
+        if (SqlFailure.collision(error) && tries < SqlFailure.TRIES_IN_PLACE) {
           tries++;
         } else if (size > 1 && range.to() - at > 1) {
           if (nanoTime.getAsLong() - begin > timeout.toNanos()) {

@@ -50,11 +50,6 @@ final class SqlFailure {
     return state(e).equals("25006");
   }
 
-  /** Whether it took longer than it may; sooner, it was a person who cancelled the statement. */
-  static boolean timedOut(SQLException e, Duration timeout, long nanosTaken) {
-    return state(e).equals(QUERY_CANCELED) && nanosTaken >= timeout.toNanos();
-  }
-
   /** What an error of a Unit's statement means, on a connection that is still good. */
   static Ending ending(SQLException e, Duration timeout, long nanosTaken) {
     String state = state(e);
@@ -65,7 +60,8 @@ final class SqlFailure {
     if (state.equals(TOO_SLOW)) {
       return tooSlow(timeout);
     }
-    if (timedOut(e, timeout, nanosTaken)) {
+    // Sooner, it was a person who cancelled the statement.
+    if (state.equals(QUERY_CANCELED) && nanosTaken >= timeout.toNanos()) {
       return tooSlow(timeout);
     }
     if (state.equals(Slices.FENCED)) {

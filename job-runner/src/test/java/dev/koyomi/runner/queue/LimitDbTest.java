@@ -373,6 +373,44 @@ final class LimitDbTest {
     assertThat(billing.count("select count(*) from koyomi.failure")).isZero();
   }
 
+  @Test
+  void setSqlTakesNoMoreJobsThanArePermittedAndNoneTooLate() throws Exception {
+    TestClock clock = DATABASE.stopClock();
+    billing =
+        Billing.with(
+            DATABASE,
+            200,
+            Billing.committing(
+                limited(
+                    "{rate: 100/s}",
+                    """
+                    INSERT INTO invoice (subscription_id, billing_date, amount)
+                    SELECT job."subscriptionId", job."billingDate", 1
+                    FROM koyomi.jobs() AS job("subscriptionId" int, "billingDate" date)
+                    """),
+                "{mode: Chunk}"));
+    billing.fire();
+    try (WorkerProcess worker = billing.worker(EndRule.Stopped).start()) {
+      long deadline = System.nanoTime() + Duration.ofSeconds(20).toNanos();
+      while (billing.count("select count(*) from invoice") < 100) {
+        assertThat(System.nanoTime()).isLessThan(deadline);
+        Thread.onSpinWait();
+      }
+      assertThat(worker.moving()).isTrue();
+    }
+    assertThat(billing.count("select count(*) from invoice")).isEqualTo(100);
+
+    clock.advance(Duration.ofSeconds(2));
+    LeasedSlice slice = ((LeaseAnswer.Leased) ask(billing.join())).slice();
+    Permit permit = slice.permit().orElseThrow();
+    clock.advance(Duration.ofMillis(200));
+    int at = slice.position();
+
+    assertThat(run(false, slice, at, permit.until()))
+        .isEqualTo(new Stride(at, new Ending.Reached()));
+    assertThat(billing.count("select count(*) from invoice")).isEqualTo(100);
+  }
+
   /** Several Units of a transaction begin one after the other. */
   @ParameterizedTest
   @ValueSource(booleans = {true, false})
