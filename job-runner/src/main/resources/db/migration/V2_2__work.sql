@@ -76,15 +76,19 @@ begin
   if p_slice.position = p_slice.started then
     return;
   end if;
-  -- The attempt of a slice in a lane is that of the job at its cursor: jobs behind the cursor had others.
-  select count(*) into v_failed from koyomi.failure f
-    where f.chunk_id = p_slice.chunk_id and not f.held and (p_slice.lane is not null or f.attempt = p_slice.attempt)
-      and case when v_done is null then f.ordinal >= p_slice.started and f.ordinal < p_slice.position
-               else f.ordinal = any (v_done) end;
-  select count(*) into v_skipped from koyomi.skipped k
-    where k.chunk_id = p_slice.chunk_id
-      and case when v_done is null then k.ordinal >= p_slice.started and k.ordinal < p_slice.position
-               else k.ordinal = any (v_done) end;
+  -- The attempt of a slice in a lane is that of the job at its cursor: jobs behind the cursor had others. What failed here and was tried again
+  -- meanwhile, elsewhere, is counted there however it ended.
+  with failed as (
+    select distinct f.ordinal from koyomi.failure f
+      where f.chunk_id = p_slice.chunk_id and not f.held and (p_slice.lane is not null or f.attempt = p_slice.attempt)
+        and case when v_done is null then f.ordinal >= p_slice.started and f.ordinal < p_slice.position
+                 else f.ordinal = any (v_done) end)
+  select (select count(*) from failed),
+         (select count(*) from koyomi.skipped k
+            where k.chunk_id = p_slice.chunk_id and k.ordinal not in (select f.ordinal from failed f)
+              and case when v_done is null then k.ordinal >= p_slice.started and k.ordinal < p_slice.position
+                       else k.ordinal = any (v_done) end)
+    into v_failed, v_skipped;
   insert into koyomi.work (run_id, chunk_id, attempt, kind, first, stop, ordinals, succeeded, skipped, cancelled, worker_id, began_at, ended_at)
     values (p_slice.run_id, p_slice.chunk_id, p_slice.attempt, 'Done', p_slice.started, p_slice.position, v_done,
             p_slice.position - p_slice.started - v_failed - v_skipped, v_skipped, 0,

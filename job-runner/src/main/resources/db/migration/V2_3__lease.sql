@@ -271,10 +271,11 @@ begin
     where batch_id = v_lane.batch_id and lane = v_lane.lane;
 end $$;
 
-create function koyomi.head_of_lane(p_batch int, p_lane int) returns koyomi.slice
+create function koyomi.head_of_lane(p_batch int, p_lane int, p_after bigint default 0) returns koyomi.slice
   language sql stable as $$
-  select s.* from koyomi.slice s where s.batch_id = p_batch and s.lane = p_lane order by s.id limit 1
+  select s.* from koyomi.slice s where s.batch_id = p_batch and s.lane = p_lane and s.id > p_after order by s.id limit 1
 $$;
+comment on function koyomi.head_of_lane is 'The first slice of a lane. p_after: a slice of it that has ended, before which there is none: dead rows are left out.';
 
 create function koyomi.hold(p_slice bigint, p_worker bigint, p_lease bigint, p_alone boolean) returns koyomi.slice
   language sql as $$
@@ -312,7 +313,7 @@ begin
   return null;
 end $$;
 
-create function koyomi.next_in_lane(p_worker bigint, p_lease bigint, p_needed text[], p_values boolean) returns koyomi.leased
+create function koyomi.next_in_lane(p_worker bigint, p_lease bigint, p_after bigint, p_needed text[], p_values boolean) returns koyomi.leased
   language plpgsql as $$
 declare
   v_lane koyomi.lane;
@@ -326,7 +327,7 @@ begin
       -- Another slot of this process works alone.
       and not exists (select from koyomi.slice s where s.batch_id = b.id and s.suspect > 0 and s.worker_id = p_worker and s.alone);
   if found then
-    select * into v_slice from koyomi.head_of_lane(v_lane.batch_id, v_lane.lane);
+    select * into v_slice from koyomi.head_of_lane(v_lane.batch_id, v_lane.lane, p_after);
     if v_slice.id is not null and v_slice.suspect = 0 then
       select * into v_slice from koyomi.hold(v_slice.id, p_worker, p_lease, false);
       if v_slice.id is not null then
@@ -339,7 +340,7 @@ begin
   perform koyomi.leave_lane(p_lease);
   return null;
 end $$;
-comment on function koyomi.next_in_lane is 'Goes on in the lane that is held under this lease; leaves it and gives null when it has no more.';
+comment on function koyomi.next_in_lane is 'Goes on behind the slice that has ended in the lane that is held under this lease; leaves it and gives null when it has no more.';
 
 -- The lease ----------------------------------------------------------------------------------------------------
 
@@ -577,13 +578,22 @@ begin
   return v_slice.run_id;
 end $$;
 
+create function koyomi.leases_of(p_worker bigint) returns setof bigint
+  language sql stable as $$
+  select s.lease from koyomi.worker w join koyomi.slice s on s.batch_id = w.batch_id and s.worker_id = w.id where w.id = p_worker
+  union
+  select l.lease from koyomi.worker w join koyomi.lane l on l.batch_id = w.batch_id and l.worker_id = w.id where w.id = p_worker
+$$;
+comment on function koyomi.leases_of is 'What a worker holds, so that it can give back what it does not know of: a lease whose connection broke may commit later than its slot looked.';
+
 create function koyomi.finish(p_run bigint) returns void
   language plpgsql as $$
 begin
   if exists (select from koyomi.failure f where f.run_id = p_run and not f.cut) then
     perform koyomi.cut_retries(p_run, 'infinity');
   end if;
-  if not koyomi.has_slices(p_run) then
+  -- A day's run has had a slice for each few jobs, which it would walk over.
+  if exists (select from koyomi.run r where r.id = p_run and (r.open_until is null or r.open_until <= koyomi.now())) and not koyomi.has_slices(p_run) then
     perform koyomi.close_run(p_run);
   end if;
 end $$;

@@ -33,6 +33,13 @@ begin
     raise exception 'job %: every job is an object with a "key" that is not empty and, where it has one, a "payload" that is an object; this one is %',
       v_wrong, left((enqueue_all.jobs -> (v_wrong - 1))::text, 200) using errcode = 'KY011';
   end if;
+  select min(j.n) into v_wrong
+    from jsonb_array_elements(enqueue_all.jobs) with ordinality as j(job, n) cross join lateral jsonb_object_keys(j.job) as name
+    where name not in ('key', 'payload');
+  if v_wrong is not null then
+    raise exception 'job %: a job is an object with "key" and "payload" and nothing else, and this one is %; run_at, expires_at, priority and uniqueness are arguments of the function, for all of its jobs',
+      v_wrong, left((enqueue_all.jobs -> (v_wrong - 1))::text, 200) using errcode = 'KY011';
+  end if;
   return koyomi.enqueue_checked(v_batch, v_keys, v_payloads, enqueue_all.run_at, enqueue_all.expires_at, enqueue_all.priority,
                                 enqueue_all.unique_while, enqueue_all.unique_for);
 end $$;
@@ -55,7 +62,7 @@ begin
   select b.id, b.priority, b.lanes, b.max_payload into v_batch, v_priority, v_lanes, v_largest from koyomi.batch b where b.name = enqueue.batch;
   if v_lanes = 0 and enqueue.key <> '' and octet_length(enqueue.key) <= 1000 and (run_at is null or isfinite(run_at)) and jsonb_typeof(enqueue.payload) = 'object' and v_bytes <= v_largest
      and (enqueue.priority is null or koyomi.priority_of(enqueue.priority) is not null)
-     and unique_while is null and unique_for is null and (run_at is null or enqueue.expires_at is null) then
+     and unique_while is null and unique_for is null and (enqueue.expires_at is null or run_at is null and enqueue.expires_at > koyomi.now()) then
     -- The usual job, the short way.
     insert into koyomi.inbox (id, batch_id, priority, due_at, expires_at, uniq, ids, keys, jobs, bytes, enqueued_at)
       values (nextval('koyomi.job_id'), v_batch, coalesce(koyomi.priority_of(enqueue.priority), v_priority), coalesce(run_at, koyomi.now()), enqueue.expires_at,
@@ -111,8 +118,8 @@ begin
     raise exception 'batch "%" is ordered (spec.job.order.mode: %): a job of it has its place, so leave out run_at, expires_at and priority', p_batch.name, p_batch.mode
       using errcode = 'KY011';
   end if;
-  if p_expires_at <= p_run_at then
-    raise exception 'expires_at % is not later than run_at %: the job would never begin', p_expires_at, p_run_at using errcode = 'KY011';
+  if p_expires_at <= coalesce(p_run_at, koyomi.now()) then
+    raise exception 'expires_at % is not later than %: the job would never begin', p_expires_at, coalesce('run_at ' || p_run_at, 'now') using errcode = 'KY011';
   end if;
   select min(n) into v_large from unnest(p_payloads) with ordinality as p(payload, n)
     where octet_length(payload::text) > p_batch.max_payload;

@@ -11,6 +11,10 @@ begin
   if v_run.state = 'Cancelled' then
     raise exception 'run % was cancelled: its jobs cannot be retried', p_run using errcode = 'KY004';
   end if;
+  if v_run.state = 'Selecting' then
+    -- They may be selected again, and would be done twice.
+    raise exception 'run % is being selected at this moment: retry its jobs when it has been dispatched', p_run using errcode = 'KY004';
+  end if;
   if not exists (select from koyomi.dead where run_id = p_run and discarded_at is null
                    and (p_keys is null or key = any (p_keys)) and (p_error is null or error_class = p_error)) then
     return 0;

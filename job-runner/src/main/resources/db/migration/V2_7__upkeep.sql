@@ -270,7 +270,7 @@ begin
     select r.id from koyomi.run r
       where r.state = 'Running'
         and (exists (select from koyomi.failure f where f.run_id = r.id and not f.cut and f.retry_at <= koyomi.now())
-             or not koyomi.has_slices(r.id) and (r.open_until is null or r.open_until <= koyomi.now()))
+             or (r.open_until is null or r.open_until <= koyomi.now()) and not koyomi.has_slices(r.id))
       for no key update of r skip locked
   loop
     perform koyomi.cut_retries(v_run, koyomi.now());

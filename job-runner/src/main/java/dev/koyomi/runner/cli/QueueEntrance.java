@@ -83,7 +83,7 @@ final class QueueEntrance {
           .orElseGet(
               () ->
                   new Look.Closed(
-                      "The batch %s is not registered in this database: the operator does that, or `koyomi trigger`."
+                      "The batch %s is not registered in this database: the operator does that, or `koyomi trigger` where the batch has a trigger."
                           .formatted(batch)));
     } catch (SQLException | RuntimeException failed) {
       Optional<Fault> fault = Fault.of(failed);

@@ -1,6 +1,7 @@
 package dev.koyomi.runner.queue;
 
 import dev.koyomi.crds.plan.Plan;
+import dev.koyomi.runner.db.Transaction;
 import java.sql.Connection;
 import java.sql.PreparedStatement;
 import java.sql.ResultSet;
@@ -41,41 +42,44 @@ public record Rehearsal(
       throws SQLException, Selection.Refused {
     Plan.Selection trigger = Objects.requireNonNull(plan.trigger());
     ChunkInsert.Parameters parameters = new ChunkInsert.Parameters(values);
-    connection.setAutoCommit(false);
-    try {
-      Selection.limitTime(connection, trigger.timeout());
-      Opening.Select unseen = openUnseen(connection, batchId);
-      Selection self = new Selection(unseen);
-      WrittenChunks chunks = new WrittenChunks(unseen.run(), unseen.token());
-      Selection.Writing writing =
-          source == null
-              ? lanes -> self.ofQuery(connection, plan, trigger, parameters, lanes)
-              : _ -> self.ofOther(connection, source, plan, trigger, parameters);
-      Selection.Written anew = self.written(connection, plan, plan.job().order().lanes(), writing);
-      if (again == null) {
-        return new Rehearsal(
-            anew.counts().selected(), anew.counts().duplicates(), 0, 0, chunks.sample(connection));
-      }
-      // Last of all, for what waits cannot be worked from here on until the rollback.
-      long cleared = again.how == Reselection.Refresh ? clear(connection, again.run) : 0;
-      selectAgain(connection, again.run);
-      Selection.Counts counts =
-          again.how.leavesOutSettled()
-              ? self.withoutSettled(connection, anew, again.run)
-              : new Selection.Counts(
-                  anew.counts().selected(),
-                  anew.counts().duplicates(),
-                  chunks.settled(connection, again.run));
-      return new Rehearsal(
-          counts.selected(),
-          counts.duplicates(),
-          counts.settled(),
-          cleared,
-          chunks.sample(connection));
-    } finally {
-      connection.rollback();
-      connection.setAutoCommit(true);
-    }
+    return Transaction.<Rehearsal, Selection.Refused>rolledBack(
+        connection,
+        () -> {
+          Selection.limitTime(connection, trigger.timeout());
+          Opening.Select unseen = openUnseen(connection, batchId);
+          Selection self = new Selection(unseen);
+          WrittenChunks chunks = new WrittenChunks(unseen.run(), unseen.token());
+          Selection.Writing writing =
+              source == null
+                  ? lanes -> self.ofQuery(connection, plan, trigger, parameters, lanes)
+                  : _ -> self.ofOther(connection, source, plan, trigger, parameters);
+          Selection.Written anew =
+              self.written(connection, plan, plan.job().order().lanes(), writing);
+          if (again == null) {
+            return new Rehearsal(
+                anew.counts().selected(),
+                anew.counts().duplicates(),
+                0,
+                0,
+                chunks.sample(connection));
+          }
+          // Last of all, for what waits cannot be worked from here on until the rollback.
+          long cleared = again.how == Reselection.Refresh ? clear(connection, again.run) : 0;
+          selectAgain(connection, again.run);
+          Selection.Counts counts =
+              again.how.leavesOutSettled()
+                  ? self.withoutSettled(connection, anew, again.run)
+                  : new Selection.Counts(
+                      anew.counts().selected(),
+                      anew.counts().duplicates(),
+                      chunks.settled(connection, again.run));
+          return new Rehearsal(
+              counts.selected(),
+              counts.duplicates(),
+              counts.settled(),
+              cleared,
+              chunks.sample(connection));
+        });
   }
 
   /** A run that would select once more. */

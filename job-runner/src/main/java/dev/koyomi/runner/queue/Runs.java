@@ -116,6 +116,36 @@ public final class Runs {
         });
   }
 
+  /**
+   * Goes on with a selection that this process began and whose end it has not heard of: whatever it
+   * sent on a connection that broke has committed before this, or never will.
+   *
+   * @param selector the worker row of the calling process
+   */
+  public Opening resume(Opening.Select begun, long selector) {
+    return jdbi.inTransaction(
+        handle -> {
+          long token = random.nextLong();
+          int resumed =
+              handle
+                  .createUpdate(
+                      """
+                      update koyomi.run set selector_token = :token, selector_id = :selector, selecting_since = koyomi.now(),
+                          abandoned = abandoned || selector_token
+                        where id = :run and state = 'Selecting' and selector_token = :begun
+                      """)
+                  .bind("token", token)
+                  .bind("selector", selector)
+                  .bind("run", begun.run())
+                  .bind("begun", begun.token())
+                  .execute();
+          return resumed == 1
+              ? new Opening.Select(
+                  begun.run(), token, begun.logicalDate(), begun.rest(), begun.cleared())
+              : new Opening.AlreadyDispatched(begun.run(), state(begun.run()));
+        });
+  }
+
   private static long clear(Handle handle, long run) {
     return handle
         .createQuery("select koyomi.clear(r.batch_id, r.id) from koyomi.run r where r.id = :run")

@@ -2,6 +2,7 @@ package dev.koyomi.runner.queue;
 
 import dev.koyomi.crds.plan.Plan;
 import dev.koyomi.crds.sql.SqlText;
+import dev.koyomi.runner.db.Transaction;
 import java.sql.Connection;
 import java.sql.PreparedStatement;
 import java.sql.ResultSet;
@@ -121,9 +122,8 @@ public final class Selection {
     try (ChunkCopy copy = new ChunkCopy(connection, run, token, payload)) {
       ForeignRows.copy(source, payload, trigger, parameters, copy);
       copy.end();
-    } finally {
-      source.rollback();
     }
+    source.rollback();
     return payload;
   }
 
@@ -172,22 +172,15 @@ public final class Selection {
   private Counts committed(Connection connection, Plan plan, Writing writing)
       throws SQLException, Refused {
     int lanes = lanes(connection);
-    connection.setAutoCommit(false);
-    boolean committed = false;
-    try {
-      limitTime(connection, Objects.requireNonNull(plan.trigger()).timeout());
-      Written anew = written(connection, plan, lanes, writing);
-      Counts counts = rest ? withoutSettled(connection, anew, run) : anew.counts;
-      hold(connection);
-      connection.commit();
-      committed = true;
-      return counts;
-    } finally {
-      if (!committed) {
-        connection.rollback();
-      }
-      connection.setAutoCommit(true);
-    }
+    return Transaction.<Counts, Refused>committed(
+        connection,
+        () -> {
+          limitTime(connection, Objects.requireNonNull(plan.trigger()).timeout());
+          Written anew = written(connection, plan, lanes, writing);
+          Counts counts = rest ? withoutSettled(connection, anew, run) : anew.counts;
+          hold(connection);
+          return counts;
+        });
   }
 
   /**
@@ -269,27 +262,20 @@ public final class Selection {
    */
   public void dispatch(Connection connection, Counts counts, boolean failWhenEmpty)
       throws SQLException {
-    connection.setAutoCommit(false);
-    boolean committed = false;
-    try {
-      discardSelectedAgain(connection);
-      try (PreparedStatement statement =
-          connection.prepareStatement("select koyomi.dispatch(?, ?, ?, ?, ?)")) {
-        statement.setLong(1, run);
-        statement.setLong(2, token);
-        statement.setLong(3, counts.selected);
-        statement.setLong(4, counts.duplicates);
-        statement.setBoolean(5, failWhenEmpty);
-        statement.execute();
-      }
-      connection.commit();
-      committed = true;
-    } finally {
-      if (!committed) {
-        connection.rollback();
-      }
-      connection.setAutoCommit(true);
-    }
+    Transaction.<Boolean, SQLException>committed(
+        connection,
+        () -> {
+          discardSelectedAgain(connection);
+          try (PreparedStatement statement =
+              connection.prepareStatement("select koyomi.dispatch(?, ?, ?, ?, ?)")) {
+            statement.setLong(1, run);
+            statement.setLong(2, token);
+            statement.setLong(3, counts.selected);
+            statement.setLong(4, counts.duplicates);
+            statement.setBoolean(5, failWhenEmpty);
+            return statement.execute();
+          }
+        });
   }
 
   private void discardSelectedAgain(Connection connection) throws SQLException {

@@ -12,6 +12,8 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
+import java.util.Set;
+import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -76,7 +78,7 @@ public final class Slices {
       "select " + LEASED + " from koyomi.lease(?, ?, ?, ?, ?, ?, ?, ?, ?) as l";
 
   private static final String NEXT_IN_LANE =
-      "select " + LEASED + " from koyomi.next_in_lane(?, ?, ?, ?) as l";
+      "select " + LEASED + " from koyomi.next_in_lane(?, ?, ?, ?, ?) as l";
 
   /** Leases a slice of the batch that the worker joined for. */
   public LeaseAnswer lease(Connection connection, Ask ask) throws SQLException {
@@ -163,22 +165,22 @@ public final class Slices {
 
   /**
    * {@link #finish} of the slice that has ended, and the next one of its lane, which is held under
-   * the lease and left when it has no more: one flush, two transactions.
+   * its lease and left when it has no more: one flush, two transactions.
    */
   public LeaseAnswer finishAndNextInLane(
-      Connection connection, long run, long worker, long lease, boolean values)
-      throws SQLException {
+      Connection connection, LeasedSlice ended, long worker, boolean values) throws SQLException {
     return finishAnd(
         connection,
-        run,
+        ended.run(),
         NEXT_IN_LANE,
         statement -> {
           statement.setLong(2, worker);
-          statement.setLong(3, lease);
-          statement.setArray(4, connection.createArrayOf("text", needed.toArray()));
-          statement.setBoolean(5, values);
+          statement.setLong(3, ended.lease());
+          statement.setLong(4, ended.id());
+          statement.setArray(5, connection.createArrayOf("text", needed.toArray()));
+          statement.setBoolean(6, values);
         },
-        lease,
+        ended.lease(),
         values);
   }
 
@@ -384,6 +386,35 @@ public final class Slices {
         return Optional.ofNullable(row.getObject(1, Long.class));
       }
     }
+  }
+
+  /**
+   * Gives back what the queue has under the worker's name and the worker knows nothing of: a lease
+   * whose connection broke may commit after its slot has looked.
+   *
+   * @param known leases that the process holds or has asked for; looked at after the queue was
+   * @return how many were given back
+   */
+  public int giveBackOthers(Connection connection, long worker, Supplier<Set<Long>> known)
+      throws SQLException {
+    List<Long> unknown = new ArrayList<>();
+    try (PreparedStatement statement =
+        OwnStatement.prepare(connection, "select * from koyomi.leases_of(?)")) {
+      statement.setLong(1, worker);
+      try (ResultSet row = OwnStatement.query(statement)) {
+        while (row.next()) {
+          unknown.add(row.getLong(1));
+        }
+      }
+    }
+    unknown.removeAll(known.get());
+    for (long lease : unknown) {
+      Optional<Long> run = giveBack(connection, lease);
+      if (run.isPresent()) {
+        finish(connection, run.get());
+      }
+    }
+    return unknown.size();
   }
 
   /**

@@ -26,6 +26,7 @@ import java.util.Locale;
 import java.util.Map;
 import java.util.Objects;
 import java.util.Optional;
+import java.util.concurrent.atomic.AtomicReference;
 import java.util.function.LongFunction;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
@@ -44,6 +45,7 @@ public final class TriggerRun {
   private final String pod;
   private final Pause pause;
   private final Admission admission;
+  private @Nullable Sent sent;
 
   /** Whether this process may fire on the queue that it found. */
   public interface Admission {
@@ -106,7 +108,8 @@ public final class TriggerRun {
 
   /** Selects once more for a run, at a person's request. */
   public TriggerResult again(long run, Reselection how) throws InterruptedException {
-    return trying(() -> againOnce(run, how));
+    AtomicReference<Opening.@Nullable Select> begun = new AtomicReference<>();
+    return trying(() -> againOnce(run, how, begun));
   }
 
   /** The run of what would be fired, where it has one. */
@@ -158,7 +161,23 @@ public final class TriggerRun {
     TriggerResult make() throws SQLException, InterruptedException;
   }
 
+  /** A dispatch whose answer may have been lost. */
+  private record Sent(Opening.Select opened, Selection.Counts counts) {
+    TriggerResult landed(RunState state) {
+      return state == RunState.Cancelled
+          ? new TriggerResult.AlreadyDispatched(opened.run(), state)
+          : new TriggerResult.Dispatched(
+              opened.run(),
+              opened.logicalDate(),
+              counts.selected(),
+              counts.duplicates(),
+              counts.settled(),
+              state);
+    }
+  }
+
   private TriggerResult trying(Attempt once) throws InterruptedException {
+    sent = null;
     for (int attempt = 1; ; attempt++) {
       try {
         return once.make();
@@ -199,7 +218,12 @@ public final class TriggerRun {
     return openAndSelect(batchId, false, self -> runs.open(firing, self));
   }
 
-  private TriggerResult againOnce(long run, Reselection how)
+  /**
+   * @param begun what an earlier attempt opened: where it was dispatched and only the answer was
+   *     lost, nothing is selected a second time
+   */
+  private TriggerResult againOnce(
+      long run, Reselection how, AtomicReference<Opening.@Nullable Select> begun)
       throws SQLException, InterruptedException {
     Optional<TriggerResult> closed = closed();
     if (closed.isPresent()) {
@@ -207,7 +231,19 @@ public final class TriggerRun {
     }
     int batchId = new Batches(database.jdbi()).find(plan.batch().toString()).orElseThrow().id();
     return openAndSelect(
-        batchId, true, self -> runs().again(run, how, revision, trigger.timeout(), self));
+        batchId,
+        true,
+        self -> {
+          Opening.@Nullable Select before = begun.get();
+          Opening opened =
+              before == null
+                  ? runs().again(run, how, revision, trigger.timeout(), self)
+                  : runs().resume(before, self);
+          if (opened instanceof Opening.Select select) {
+            begun.set(select);
+          }
+          return opened;
+        });
   }
 
   private Runs runs() {
@@ -250,7 +286,9 @@ public final class TriggerRun {
           return select(select, again || select.rest());
         }
         if (!(opened instanceof Opening.SelectedByAnother(long run))) {
-          return result(opened);
+          return sent != null && opened instanceof Opening.AlreadyDispatched(_, RunState state)
+              ? sent.landed(state)
+              : result(opened);
         }
         if (waited.compareTo(trigger.timeout()) >= 0) {
           return new TriggerResult.TryAgain(
@@ -287,6 +325,7 @@ public final class TriggerRun {
             .log("selecting");
         Selection.Counts counts = select(selection, connection, opened.logicalDate());
         boolean failWhenEmpty = trigger.onEmpty() == Trigger.OnEmpty.Fail;
+        sent = new Sent(opened, counts);
         selection.dispatch(connection, counts, failWhenEmpty);
         return again
             ? dispatchedAgain(connection, opened, counts)

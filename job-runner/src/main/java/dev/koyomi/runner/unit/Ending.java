@@ -32,5 +32,5 @@ public sealed interface Ending {
    *
    * @param failure what it is then
    */
-  record Unreachable(SQLException cause, Failed failure) implements Ending {}
+  record Unreachable(Failed failure) implements Ending {}
 }

@@ -124,6 +124,8 @@ final class FlushedUnits implements Units {
           }
           case Recovery.State.At(int position) -> broken = position;
         }
+        // What broke is the transaction that was to be committed, or the one after it.
+        int together = open != null && broken == before ? open.to - open.from : size;
         open = null;
         at = broken;
         if (Recovery.permitLapsed(connection, error, until)) {
@@ -131,11 +133,11 @@ final class FlushedUnits implements Units {
         }
         if (SqlFailure.collision(error) && tries < SqlFailure.TRIES_IN_PLACE) {
           tries++;
-        } else if (size > 1 && range.to() - at > 1) {
+        } else if (together > 1 && range.to() - at > 1) {
           if (nanoTime.getAsLong() - begin > timeout.toNanos()) {
             most = 1;
           }
-          oneByOneTo = Math.min(at + size, range.to());
+          oneByOneTo = Math.min(at + together, range.to());
           size = 1;
           tries = 0;
         } else {

@@ -55,7 +55,7 @@ final class SqlFailure {
     String state = state(e);
     if (!OWN_FAULTS.contains(state) && (state.startsWith("08") || state.startsWith("53"))) {
       return new Ending.Unreachable(
-          e, new Ending.Failed(new JobFailure(state, words(e), JobFailure.Kind.Dead), true));
+          new Ending.Failed(new JobFailure(state, words(e), JobFailure.Kind.Dead), true));
     }
     if (state.equals(TOO_SLOW)) {
       return tooSlow(timeout);

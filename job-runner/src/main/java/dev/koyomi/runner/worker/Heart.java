@@ -31,8 +31,14 @@ final class Heart implements AutoCloseable {
   /** How long its end waits for a beat that is under way. */
   private static final Duration LAST_BEAT = Duration.ofSeconds(2);
 
+  /** What is done at each beat besides. */
+  interface Duty {
+    void on(Connection connection) throws SQLException;
+  }
+
   private final Database database;
   private final Membership membership;
+  private final Duty duty;
   private final int batchId;
   private final Lookout lookout;
   private final Runnable tick;
@@ -48,6 +54,7 @@ final class Heart implements AutoCloseable {
   Heart(
       Database database,
       Membership membership,
+      Duty duty,
       int batchId,
       Lookout lookout,
       Duration interval,
@@ -55,6 +62,7 @@ final class Heart implements AutoCloseable {
       LongSupplier nanoTime) {
     this.database = database;
     this.membership = membership;
+    this.duty = duty;
     this.batchId = batchId;
     this.lookout = lookout;
     this.interval = interval;
@@ -101,6 +109,7 @@ final class Heart implements AutoCloseable {
       // The next one is not to wait for what follows.
       beatAt = nanoTime.getAsLong();
       introduce(on);
+      duty.on(on);
       Upkeep.sweep(on);
     } finally {
       beating.unlock();

@@ -22,12 +22,24 @@ final class LowWaterMark {
 
   private final Map<Integer, LeasedSlice.Mark> marks = new TreeMap<>();
   private long fromStartAt;
+  private boolean startNext;
   private long rest;
 
   /** Where to begin the search at this instant of the clock, by class; none: at the start. */
   List<LeasedSlice.Mark> at(long nanoTime) {
+    List<LeasedSlice.Mark> from = startNext ? List.of() : look(nanoTime);
+    startNext = false;
+    return from;
+  }
+
+  /**
+   * The same for a search that takes nothing: where it begins at the start, so does the next one
+   * that takes what this one saw.
+   */
+  List<LeasedSlice.Mark> look(long nanoTime) {
     if (marks.isEmpty() || nanoTime - fromStartAt > HOLDS.toNanos()) {
       fromStartAt = nanoTime;
+      startNext = true;
       return List.of();
     }
     return List.copyOf(marks.values());

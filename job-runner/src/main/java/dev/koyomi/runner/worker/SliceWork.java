@@ -333,7 +333,7 @@ final class SliceWork {
       return alone ? failed(away.failure()) : Optional.empty();
     }
     LOG.atWarn()
-        .addKeyValue("cause", away.cause().getMessage())
+        .addKeyValue("cause", away.failure().failure().message())
         .log(
             "what the Unit needs cannot be reached; its jobs go back for now, no attempt is"
                 + " counted");

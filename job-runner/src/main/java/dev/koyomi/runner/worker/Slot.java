@@ -54,7 +54,7 @@ final class Slot implements Runnable {
       Lookout lookout,
       Outage outage,
       EndRule endRule,
-      AtomicLong held,
+      Leases leases,
       LongSupplier nanoTime) {}
 
   private final Shared shared;
@@ -80,7 +80,7 @@ final class Slot implements Runnable {
 
         @Override
         public List<LeasedSlice.Mark> from() {
-          return mark.at(nanoTime());
+          return mark.look(nanoTime());
         }
 
         @Override
@@ -246,7 +246,8 @@ final class Slot implements Runnable {
             Duration due =
                 shared
                     .slices
-                    .untilNextDue(connection, shared.batchId, mark.at(shared.nanoTime.getAsLong()))
+                    .untilNextDue(
+                        connection, shared.batchId, mark.look(shared.nanoTime.getAsLong()))
                     .orElse(POLL);
             awaitNews(Collections.max(List.of(BREATH, Collections.min(List.of(due, POLL)))), true);
           }
@@ -305,9 +306,9 @@ final class Slot implements Runnable {
   private LeaseAnswer hold(List<LeasedSlice.Mark> from, boolean values, Asking asking)
       throws SQLException {
     long lease = shared.random.nextLong();
-    held = new Held(lease, Optional.empty());
+    hold(new Held(lease, Optional.empty()));
     boolean oldest = leases % OLDEST_EVERY == OLDEST_EVERY - 1;
-    boolean alone = shared.held.get() == 0;
+    boolean alone = shared.leases.none();
     return hold(
         asking.answer(
             new Slices.Ask(
@@ -321,12 +322,22 @@ final class Slot implements Runnable {
   }
 
   private LeaseAnswer hold(LeaseAnswer answer) {
-    release();
-    if (answer instanceof LeaseAnswer.Leased(LeasedSlice slice)) {
-      held = new Held(slice.lease(), Optional.of(slice.run()));
-      shared.held.incrementAndGet();
-    }
+    hold(
+        answer instanceof LeaseAnswer.Leased(LeasedSlice slice)
+            ? new Held(slice.lease(), Optional.of(slice.run()))
+            : null);
     return answer;
+  }
+
+  private void hold(@Nullable Held next) {
+    // The new one first: what the process has must not look unknown in between.
+    if (next != null) {
+      shared.leases.add(next.lease, next.run.isPresent());
+    }
+    if (held != null && (next == null || next.lease != held.lease)) {
+      shared.leases.remove(held.lease);
+    }
+    held = next;
   }
 
   /** Works the slice, and those behind it in its lane; the answer is what to do next. */
@@ -350,11 +361,7 @@ final class Slot implements Runnable {
       }
       if (!(hold(
               shared.slices.finishAndNextInLane(
-                  connection,
-                  slice.run(),
-                  shared.membership.id(),
-                  slice.lease(),
-                  units.needsValues()))
+                  connection, slice, shared.membership.id(), units.needsValues()))
           instanceof LeaseAnswer.Leased(LeasedSlice next))) {
         return lease(connection, units.needsValues());
       }
@@ -364,7 +371,7 @@ final class Slot implements Runnable {
 
   /** The next slice is asked for in the flush that ends the last one: a round trip less. */
   private LeaseAnswer next(Connection connection, boolean values, long run) throws SQLException {
-    release();
+    hold((Held) null);
     return lease(connection, values, ask -> shared.slices.finishAndLease(connection, run, ask));
   }
 
@@ -382,14 +389,7 @@ final class Slot implements Runnable {
     if (run.isPresent()) {
       shared.slices.finish(connection, run.get());
     }
-    release();
-  }
-
-  private void release() {
-    if (held != null && held.run.isPresent()) {
-      shared.held.decrementAndGet();
-    }
-    held = null;
+    hold((Held) null);
   }
 
   private void move() {

@@ -6,13 +6,13 @@ import dev.koyomi.runner.queue.Slices;
 import dev.koyomi.runner.queue.Workers;
 import dev.koyomi.runner.unit.SqlUnits;
 import java.security.SecureRandom;
+import java.sql.Connection;
 import java.sql.SQLException;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.ThreadFactory;
 import java.util.concurrent.atomic.AtomicBoolean;
-import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.LongSupplier;
 import java.util.random.RandomGenerator;
 import org.jspecify.annotations.Nullable;
@@ -92,8 +92,17 @@ public final class WorkerProcess implements AutoCloseable {
     Progress progress = new Progress();
     this.recycling =
         new Recycling(plan.workers().recycle(), progress, nanoTime, Recycling::residentMemory);
+    Leases leases = new Leases();
     this.heart =
-        new Heart(database, membership, batchId, lookout, settings.beat, this::tick, nanoTime);
+        new Heart(
+            database,
+            membership,
+            on -> giveBackOthers(slices, on, leases),
+            batchId,
+            lookout,
+            settings.beat,
+            this::tick,
+            nanoTime);
     Plan.Rate rate = plan.job().limits().rate();
     @Nullable Integer most = plan.job().limits().concurrency();
     Slot.Shared shared =
@@ -120,7 +129,7 @@ public final class WorkerProcess implements AutoCloseable {
             lookout,
             new Outage(),
             settings.endRule,
-            new AtomicLong(),
+            leases,
             nanoTime);
     for (int i = 1; i <= plan.workers().concurrency(); i++) {
       Slot slot = new Slot(shared, i);
@@ -142,6 +151,16 @@ public final class WorkerProcess implements AutoCloseable {
         .addKeyValue("slots", threads.size())
         .log("worker started");
     return this;
+  }
+
+  private void giveBackOthers(Slices slices, Connection connection, Leases leases)
+      throws SQLException {
+    int others = slices.giveBackOthers(connection, membership.id(), leases::all);
+    if (others > 0) {
+      LOG.atInfo()
+          .addKeyValue("leases", others)
+          .log("leases that no slot knows of went back to the queue: their answers were lost");
+    }
   }
 
   private void tick() {

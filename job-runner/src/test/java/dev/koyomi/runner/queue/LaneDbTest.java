@@ -557,11 +557,7 @@ final class LaneDbTest {
                 billing
                     .slices()
                     .finishAndNextInLane(
-                        connection,
-                        first.run(),
-                        what.equals("another worker") ? another : worker,
-                        first.lease(),
-                        true));
+                        connection, first, what.equals("another worker") ? another : worker, true));
 
     assertThat(next instanceof LeaseAnswer.Leased).isEqualTo(goesOn);
     assertThat(billing.count("select count(*) from koyomi.lane where lease is not null"))
@@ -585,10 +581,7 @@ final class LaneDbTest {
                   .executeUpdate("update koyomi.worker set lost_at = now() where id = " + worker));
       var next =
           owner.blocked(
-              waiting ->
-                  billing
-                      .slices()
-                      .finishAndNextInLane(waiting, first.run(), worker, first.lease(), false));
+              waiting -> billing.slices().finishAndNextInLane(waiting, first, worker, false));
       assertThat(next).isNotDone();
       sweeper.commit();
 

@@ -233,11 +233,7 @@ final class LostWorkerDbTest {
     billing.text("select koyomi.fill_lanes(%d)::text".formatted(billing.batchId()));
 
     LeaseAnswer next =
-        connected(
-            connection ->
-                billing
-                    .slices()
-                    .finishAndNextInLane(connection, b.run(), worker, b.lease(), false));
+        connected(connection -> billing.slices().finishAndNextInLane(connection, b, worker, false));
     assertThat(next).isEqualTo(new LeaseAnswer.Nothing());
     assertThat(key(lease(billing.join()))).isEqualTo("b");
   }

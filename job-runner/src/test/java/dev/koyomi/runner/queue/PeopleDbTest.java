@@ -563,6 +563,52 @@ final class PeopleDbTest {
         .hasMessageStartingWith("ERROR: run 1 was cancelled: its jobs cannot be retried");
   }
 
+  /** They may be among what is selected, and would be done twice. */
+  @Test
+  void refusesToRetryJobsThatAreBeingSelectedAgain() throws Exception {
+    leaveThreeDead();
+    billing.text(
+        "select koyomi.select_again(1, %d, 99, 'r2', '1 minute')::text".formatted(billing.join()));
+
+    assertThatThrownBy(() -> ask("retry_dead(1, null, null)"))
+        .rootCause()
+        .hasMessageStartingWith(
+            "ERROR: run 1 is being selected at this moment: retry its jobs when it has been"
+                + " dispatched");
+    assertThat(billing.count("select count(*) from koyomi.dead")).isEqualTo(3);
+  }
+
+  @Test
+  void countsAJobOnceThatDiesTwiceWhileItsSliceIsWorked() throws Exception {
+    billing = Billing.with(DATABASE, 3, Billing.manifest("job: {", "job: {order: {mode: Fifo}, "));
+    billing.fire();
+    LeasedSlice slice = lease();
+    fail(slice, 0, X, null);
+    assertThat(ask("retry_dead(1, null, null)")).isOne();
+    fail(lease(), 0, X, null);
+    work(slice, 1);
+    work(slice, 2);
+    billing.text("select koyomi.finish(1)::text");
+
+    assertThat(billing.run()).isEqualTo("PartiallyFailed 3/2/0/1");
+  }
+
+  @Test
+  void countsAJobOnceThatIsSkippedAtItsSecondAttemptWhileItsSliceIsWorked() throws Exception {
+    fire(3);
+    LeasedSlice slice = lease();
+    fail(slice, 0, X, null);
+    assertThat(ask("retry_dead(1, null, null)")).isOne();
+    LeasedSlice again = lease();
+    billing.text(
+        "select koyomi.advance(%d, %d, 0, 1, '{0}')::text".formatted(again.id(), again.lease()));
+    work(slice, 1);
+    work(slice, 2);
+    billing.text("select koyomi.finish(1)::text");
+
+    assertThat(billing.run()).isEqualTo("Succeeded 3/2/1/0");
+  }
+
   @Test
   void refusesToRetryWhileAnotherRunOfTheBatchIsOpen() throws Exception {
     leaveThreeDead();

@@ -186,6 +186,40 @@ final class CommitSizeDbTest {
     assertThat(billing.text(INVOICES)).isEqualTo("30 invoices of 30 customers, 0 wrong");
   }
 
+  /** The transaction before was slow, so that the next would be of one Unit. */
+  @Test
+  void chargesTheErrorOfACommitToTheJobThatCausedIt() throws Exception {
+    Billing billing =
+        Billing.with(
+            DATABASE,
+            3,
+            Billing.committing(
+                Billing.unit(
+                    "SELECT CASE WHEN :subscriptionId::int = 2 THEN pg_sleep(2.1) END;\n" + ONE),
+                "{mode: Many, jobs: 2}"));
+    billing.fire();
+    billing.execute(
+        """
+        create or replace function refuse() returns trigger language plpgsql as
+          $$ begin raise exception 'no' using errcode = '23514'; end $$
+        """);
+    billing.execute(
+        """
+        create constraint trigger refuse after insert on invoice deferrable initially deferred
+          for each row when (new.subscription_id = 3) execute function refuse()
+        """);
+    try (Connection connection = DATABASE.dataSource().getConnection()) {
+      LeasedSlice slice = billing.lease(connection, billing.join()).orElseThrow();
+      Units units = billing.units(false).on(connection);
+      Stride stride = units.run(new Units.Range(slice, 0, 3), null);
+      while (stride.ending() instanceof Ending.Reached) {
+        stride = units.run(new Units.Range(slice, stride.position(), 3), null);
+      }
+
+      assertThat(stride.position()).isEqualTo(2);
+    }
+  }
+
   /** It travels with the statements of the next job. */
   @Test
   void theTimeOfACommitIsNotThatOfTheNextUnit() throws Exception {

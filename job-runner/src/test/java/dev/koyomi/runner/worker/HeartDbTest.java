@@ -26,6 +26,7 @@ final class HeartDbTest {
             "pod",
             billing.batchId(),
             new Hindrance(Duration.ofMinutes(1), System::nanoTime)),
+        _ -> {},
         billing.batchId(),
         new Lookout(System::nanoTime),
         Duration.ofMillis(20),

@@ -36,6 +36,19 @@ final class LowWaterMarkTest {
     assertThat(fromTheStart).isEqualTo(5);
   }
 
+  /** What is seen there must be what is leased next. */
+  @Test
+  void aSearchThatTakesFollowsOneThatLookedFromTheStart() {
+    mark.at(NOW);
+    mark.found(slice(1, 17));
+    assertThat(mark.look(after(Duration.ofSeconds(1)))).containsExactly(slice(1, 17));
+
+    assertThat(mark.look(after(Duration.ofSeconds(6)))).isEmpty();
+    assertThat(mark.look(after(Duration.ofSeconds(7)))).containsExactly(slice(1, 17));
+    assertThat(mark.at(after(Duration.ofSeconds(7)))).isEmpty();
+    assertThat(mark.at(after(Duration.ofSeconds(7)))).containsExactly(slice(1, 17));
+  }
+
   @Test
   void searchesFromTheStartAtOnceWhereItFoundNothing() {
     mark.at(NOW);

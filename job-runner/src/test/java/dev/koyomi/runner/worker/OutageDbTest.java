@@ -7,8 +7,11 @@ import ch.qos.logback.classic.Logger;
 import ch.qos.logback.classic.spi.ILoggingEvent;
 import ch.qos.logback.core.read.ListAppender;
 import dev.koyomi.runner.db.Database;
+import dev.koyomi.runner.queue.Reselection;
+import dev.koyomi.runner.queue.RunState;
 import dev.koyomi.runner.settings.DatabaseAddress;
 import dev.koyomi.runner.testing.Billing;
+import dev.koyomi.runner.testing.Rival;
 import dev.koyomi.runner.testing.TestDatabase;
 import dev.koyomi.runner.testing.Wire;
 import dev.koyomi.runner.trigger.Fired;
@@ -16,7 +19,10 @@ import dev.koyomi.runner.trigger.TriggerResult;
 import dev.koyomi.runner.trigger.TriggerRun;
 import java.net.URI;
 import java.time.Duration;
+import java.time.LocalDate;
 import java.util.List;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.extension.RegisterExtension;
@@ -136,6 +142,110 @@ final class OutageDbTest {
       assertThat(trigger.fire(new Fired.SlotByPerson(Billing.SLOT)))
           .isInstanceOf(TriggerResult.Dispatched.class);
     }
+  }
+
+  /** It waits for a lock while its connection is cut, and commits when nobody listens any more. */
+  @Test
+  void aLeaseThatCommitsAfterItsConnectionWasCutGoesBack() throws Exception {
+    Billing billing =
+        Billing.with(
+            DATABASE,
+            10,
+            Billing.manifest("job: {", "job: {limits: {concurrency: 5}, ")
+                .replace("concurrency: 4", "concurrency: 1"));
+    billing.fire();
+    try (Wire wire = new Wire(port());
+        Rival rival = new Rival(DATABASE.dataSource());
+        Database database =
+            Database.pooled(
+                over(wire), "koyomi work", 6, Duration.ofSeconds(5), Duration.ofSeconds(10));
+        WorkerProcess worker = worker(billing, database)) {
+      rival.inOpenTransaction(
+          open ->
+              open.createStatement()
+                  .execute(
+                      "select pg_advisory_xact_lock(hashtext('koyomi.limit'), %d)"
+                          .formatted(billing.batchId())));
+      worker.start();
+      rival.awaitWaiter();
+      wire.cut();
+      wire.mend();
+      awaitLeases(billing, 2);
+      rival.commit();
+
+      assertThat(worker.awaitEnd()).isTrue();
+    }
+    assertThat(billing.run()).isEqualTo("Succeeded 10/10/0/0");
+  }
+
+  /** So many sessions wait for a lock in a lease. */
+  private static void awaitLeases(Billing billing, int number) {
+    while (billing.count(
+            "select count(*) from pg_stat_activity where wait_event_type = 'Lock' and query like"
+                + " '%koyomi.lease(%'")
+        < number) {
+      Thread.onSpinWait();
+    }
+  }
+
+  /** The server has dispatched, and the trigger has not heard of it. */
+  @Test
+  void aSelectionWhoseAnswerIsLostIsNotMadeTwice() throws Exception {
+    Billing billing = Billing.with(DATABASE, 10);
+    billing.fire();
+    billing.drain();
+    try (Wire wire = new Wire(port());
+        Database database =
+            Database.pooled(
+                over(wire), "koyomi trigger", 3, Duration.ofSeconds(5), Duration.ofMinutes(1))) {
+      TriggerRun trigger =
+          new TriggerRun(
+              database,
+              billing.plan(),
+              billing.definition().revision(),
+              "pod",
+              _ -> Thread.onSpinWait());
+      billing.execute(
+          """
+          create or replace function dispatched() returns trigger language plpgsql as
+            $$ begin perform pg_advisory_xact_lock(4711); return null; end $$
+          """);
+      billing.execute(
+          """
+          create constraint trigger dispatched after update of state on koyomi.run deferrable initially deferred
+            for each row when (old.state = 'Selecting' and new.state = 'Running') execute function dispatched()
+          """);
+      CompletableFuture<TriggerResult> result;
+      try (Rival rival = new Rival(DATABASE.dataSource())) {
+        rival.inOpenTransaction(
+            open -> open.createStatement().execute("select pg_advisory_xact_lock(4711)"));
+        result = again(trigger);
+        rival.awaitWaiter();
+        wire.cut();
+        wire.mend();
+        rival.commit();
+      } finally {
+        billing.execute("drop trigger dispatched on koyomi.run");
+      }
+
+      assertThat(result.get(60, TimeUnit.SECONDS))
+          .isEqualTo(
+              new TriggerResult.Dispatched(
+                  1, LocalDate.parse("2026-11-01"), 10, 0, 0, RunState.Running));
+    }
+    billing.drain();
+    assertThat(billing.count("select count(*) from invoice")).isEqualTo(20);
+  }
+
+  private static CompletableFuture<TriggerResult> again(TriggerRun trigger) {
+    return CompletableFuture.supplyAsync(
+        () -> {
+          try {
+            return trigger.again(1, Reselection.Everything);
+          } catch (InterruptedException e) {
+            throw new IllegalStateException(e);
+          }
+        });
   }
 
   private static void awaitInvoices(Billing billing, int number) {

@@ -1,0 +1,28 @@
+package dev.koyomi.runner.worker;
+
+import java.util.Map;
+import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
+
+/** What the slots of a process hold or have asked for; whatever else has its name goes back. */
+final class Leases {
+  /** Whether the answer has come. */
+  private final Map<Long, Boolean> leases = new ConcurrentHashMap<>();
+
+  void add(long lease, boolean answered) {
+    leases.put(lease, answered);
+  }
+
+  void remove(long lease) {
+    leases.remove(lease);
+  }
+
+  /** Whether nothing is held for certain. */
+  boolean none() {
+    return !leases.containsValue(true);
+  }
+
+  Set<Long> all() {
+    return Set.copyOf(leases.keySet());
+  }
+}
