@@ -225,6 +225,10 @@ begin
       values (p_slice.chunk_id, v_ordinal, p_slice.run_id, v_key, koyomi.payload_of(p_slice.chunk_id, v_ordinal), p_kind,
               p_slice.attempt, p_error_class, p_message, koyomi.now());
   end if;
+  if v_stays and p_retry_after is null and p_slice.uniq then
+    -- Dead it has ended, though its place in the lane is kept.
+    perform koyomi.forget_unique(p_slice, p_slice.position, p_slice.position + 1);
+  end if;
   if v_stays then
     -- Its lane waits with it.
     update koyomi.lane l

@@ -215,15 +215,21 @@ begin
   -- Times are those of jobs from before the batch was ordered: while it is, enqueue() takes none.
   -- What is visible is the oldest: numbers are given under the batch's lock, which is held until the enqueuer's transaction ends.
   with near as materialized (
-    select i.id, cardinality(i.keys) as size from koyomi.inbox i where i.batch_id = p_batch and i.due_at <= koyomi.now() order by i.id limit 5000),
+    select i.id, sum(i.bytes) over sofar - i.bytes as bytes, sum(i.jobs) over sofar - i.jobs as jobs
+      from (select i.id, i.bytes, cardinality(i.ids) as jobs from koyomi.inbox i
+              where i.batch_id = p_batch and i.due_at <= koyomi.now() order by i.id limit 5000) as i
+      window sofar as (order by i.id rows unbounded preceding)),
   taken as (
-    delete from koyomi.inbox i using near n where i.id = n.id returning i.*),
+    delete from koyomi.inbox i using near n where i.id = n.id and n.bytes < 16777216 and n.jobs < 20000 returning i.*),
   jobs as (
-    select t.ids[n] as id, t.keys[n] as key, job, t.uniq, koyomi.lane_of(t.keys[n], v_batch.lanes) as lane,
+    select t.ids[n] as id, t.keys[n] as key, job, octet_length(job::text) as bytes, t.uniq, koyomi.lane_of(t.keys[n], v_batch.lanes) as lane,
            coalesce(t.expires_at <= koyomi.now(), false) as lapsed
       from taken t cross join lateral jsonb_array_elements(t.jobs) with ordinality as j(job, n)),
   numbered as (
-    select j.*, (row_number() over (partition by lane order by id) - 1) / 500 as portion from jobs j where not lapsed),
+    select j.*, sum(bytes) over (partition by lane order by id) / 1000000 + (row_number() over (partition by lane order by id) - 1) / 500 as portion
+      from jobs j where not lapsed),
+  portions as (
+    select lane, portion, min(id) as first, bool_or(uniq) as uniq from numbered group by lane, portion),
   chunk as (
     insert into koyomi.chunk (run_id, selector_token, size, keys, jobs, ids, lane)
       select v_run, 0, count(*), array_agg(key order by id), jsonb_agg(job order by id), array_agg(id order by id), lane
@@ -231,9 +237,8 @@ begin
       returning id, size, lane, ids),
   slice as (
     insert into koyomi.slice (batch_id, run_id, chunk_id, stop, due_at, lane, uniq)
-      select p_batch, v_run, c.id, c.size, koyomi.now(), c.lane,
-             exists (select from jobs j where j.uniq and j.id = any (c.ids))
-      from chunk c order by c.id)
+      select p_batch, v_run, c.id, c.size, koyomi.now(), c.lane, p.uniq
+      from chunk c join portions p on p.first = c.ids[1] order by c.id)
   select array_agg(j.key) filter (where j.uniq), array_agg(j.id) filter (where j.uniq), array_agg(j.lapsed) filter (where j.uniq),
          count(*) filter (where j.lapsed), (select array_agg(distinct c.lane) from chunk c)
     into v_keys, v_ids, v_ended, v_expired, v_lanes from jobs j;
@@ -245,7 +250,7 @@ begin
   end if;
   perform koyomi.ready_lanes(p_batch, v_lanes);
 end $$;
-comment on function koyomi.fill_lanes is 'Moves enqueued jobs of an ordered batch into its lanes. The caller holds the advisory lock koyomi.lanes of the batch.';
+comment on function koyomi.fill_lanes is 'Moves enqueued jobs of an ordered batch into its lanes, about 20,000 or 16 MB at a time. The caller holds the advisory lock koyomi.lanes of the batch.';
 
 create function koyomi.ready_lanes(p_batch int, p_lanes int[]) returns void
   language sql as $$
@@ -256,7 +261,7 @@ create function koyomi.ready_lanes(p_batch int, p_lanes int[]) returns void
 $$;
 comment on function koyomi.ready_lanes is 'After slices were put into these lanes, in the same transaction. Lanes are locked in the order of their numbers, here and wherever there are several.';
 
-create function koyomi.leave_lane(p_lease bigint) returns void
+create function koyomi.leave_lane(p_lease bigint, p_after bigint default 0) returns void
   language plpgsql as $$
 declare
   v_lane koyomi.lane;
@@ -267,7 +272,7 @@ begin
   end if;
   -- A statement of its own, whose snapshot is taken after the lock: see ready_lanes.
   update koyomi.lane set lease = null, worker_id = null,
-      due_at = case when exists (select from koyomi.slice s where s.batch_id = v_lane.batch_id and s.lane = v_lane.lane) then koyomi.now() end
+      due_at = case when exists (select from koyomi.slice s where s.batch_id = v_lane.batch_id and s.lane = v_lane.lane and s.id > p_after) then koyomi.now() end
     where batch_id = v_lane.batch_id and lane = v_lane.lane;
 end $$;
 
@@ -337,7 +342,7 @@ begin
       end if;
     end if;
   end if;
-  perform koyomi.leave_lane(p_lease);
+  perform koyomi.leave_lane(p_lease, p_after);
   return null;
 end $$;
 comment on function koyomi.next_in_lane is 'Goes on behind the slice that has ended in the lane that is held under this lease; leaves it and gives null when it has no more.';

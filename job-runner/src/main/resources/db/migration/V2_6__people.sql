@@ -329,12 +329,17 @@ declare
   v_jobs bigint := 0;
 begin
   -- The inbox before the slices: see cancel_jobs.
-  perform from koyomi.run r where r.batch_id = p_batch and r.state = 'Running' and (p_run is null or r.id = p_run) order by r.id for no key update;
+  perform from koyomi.run r
+    where r.batch_id = p_batch and r.state in ('Selecting', 'Running') and (p_run is null or r.id = p_run)
+    order by r.id for no key update;
   if p_run is null then
     v_jobs := koyomi.cancel_enqueued(p_batch, null, null);
   end if;
   for v_run in
-    select r.id from koyomi.run r where r.batch_id = p_batch and r.state = 'Running' and (p_run is null or r.id = p_run) order by r.id for no key update
+    -- Selecting: a run that selects once more has jobs from before.
+    select r.id from koyomi.run r
+      where r.batch_id = p_batch and r.state in ('Selecting', 'Running') and (p_run is null or r.id = p_run)
+      order by r.id for no key update
   loop
     perform koyomi.pass_stopped_of(v_run);
     for v_slice in delete from koyomi.slice where run_id = v_run and lease is null returning * loop

@@ -51,6 +51,9 @@ record Reasons(
     if (queue.pausedAt() == null && queue.waiting() > behindStopped()) {
       all.addAll(holding());
     }
+    if (queue.pausedAt() == null && queue.waiting() + queue.running() > behindStopped()) {
+      hindered().ifPresent(all::add);
+    }
     stopped().ifPresent(all::add);
     attention().ifPresent(all::add);
     if (!selecting) {
@@ -141,17 +144,20 @@ record Reasons(
           "The next job is due at %s, in %s."
               .formatted(Shown.time(situation.now().plus(due), zone), Shown.duration(due)));
     }
-    if (situation.hindered() != null) {
-      all.add(
-          "What its Unit needs cannot be reached (%s): jobs are tried again every few seconds, and no attempt is counted."
-              .formatted(situation.hindered()));
-    }
     if (situation.alone() > 0) {
       all.add(
           "A worker died of some of them, perhaps: these are worked one by one, by a worker that"
               + " has nothing else.");
     }
     return all;
+  }
+
+  private Optional<String> hindered() {
+    return situation.hindered() == null
+        ? Optional.empty()
+        : Optional.of(
+            "What its Unit needs cannot be reached (%s): jobs are tried again every few seconds, and no attempt is counted."
+                .formatted(situation.hindered()));
   }
 
   private long behindStopped() {

@@ -88,8 +88,10 @@ final class CompiledUnits implements Units {
         if (Recovery.permitLapsed(connection, error, until)) {
           return Stride.reached(at);
         }
-        if (at > begun && Slices.FENCED.equals(error.getSQLState())) {
-          // Whether the call came so far or never began where the cursor is, the next one shows.
+        if (at > begun
+            && (Slices.FENCED.equals(error.getSQLState())
+                || SqlFailure.timedOut(error, timeout, nanoTime.getAsLong() - begin))) {
+          // Whether it was the job at the cursor, or what the call did before, the next one shows.
           continue;
         }
         if (SqlFailure.collision(error) && tries < SqlFailure.TRIES_IN_PLACE) {

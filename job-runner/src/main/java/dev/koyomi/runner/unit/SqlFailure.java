@@ -50,6 +50,11 @@ final class SqlFailure {
     return state(e).equals("25006");
   }
 
+  /** Whether it took longer than it may; sooner, it was a person who cancelled the statement. */
+  static boolean timedOut(SQLException e, Duration timeout, long nanosTaken) {
+    return state(e).equals(QUERY_CANCELED) && nanosTaken >= timeout.toNanos();
+  }
+
   /** What an error of a Unit's statement means, on a connection that is still good. */
   static Ending ending(SQLException e, Duration timeout, long nanosTaken) {
     String state = state(e);
@@ -60,8 +65,7 @@ final class SqlFailure {
     if (state.equals(TOO_SLOW)) {
       return tooSlow(timeout);
     }
-    // Sooner, it was a person who cancelled the statement.
-    if (state.equals(QUERY_CANCELED) && nanosTaken >= timeout.toNanos()) {
+    if (timedOut(e, timeout, nanosTaken)) {
       return tooSlow(timeout);
     }
     if (state.equals(Slices.FENCED)) {

@@ -176,6 +176,10 @@ final class UnitProcedure {
           end if;
         end if;
         koyomi_begun := clock_timestamp();
+        if koyomi_begun > koyomi_end then
+          -- After a COMMIT, whose time is not that of the next Unit.
+          exit when koyomi_done = koyomi_from + 1;
+        end if;
         koyomi_job := koyomi_done;
         if koyomi_ordinals is not null then
           koyomi_job := koyomi_ordinals[koyomi_done] + 1;
@@ -201,7 +205,6 @@ final class UnitProcedure {
           commit;
           koyomi_from := koyomi_done;
           koyomi_skipped := null;
-          exit when koyomi_now > koyomi_end;
         end if;
       end loop;
     end %1$s

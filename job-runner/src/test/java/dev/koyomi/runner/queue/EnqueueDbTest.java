@@ -950,6 +950,37 @@ final class EnqueueDbTest {
                 + " has its place, so leave out run_at, expires_at and priority");
   }
 
+  @Test
+  void refusesWhatAJobOfAnArrayCannotSay() {
+    billing = Billing.with(DATABASE, 1);
+
+    assertThatThrownBy(
+            () ->
+                billing.text(
+                    "select koyomi.enqueue_all('billing/invoices', '[{\"key\": \"a\"}, {\"key\":"
+                        + " \"b\", \"run_at\": \"2027-01-01\"}]')::text"))
+        .rootCause()
+        .hasMessageStartingWith(
+            "ERROR: job 2: a job is an object with \"key\" and \"payload\" and nothing else, and"
+                + " this one is {\"key\": \"b\", \"run_at\": \"2027-01-01\"}; run_at, expires_at,"
+                + " priority and uniqueness are arguments of the function, for all of its jobs");
+    assertThat(billing.count("select count(*) from koyomi.inbox")).isZero();
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"koyomi.now()", "koyomi.now() - interval '1 hour'", "'-infinity'"})
+  void refusesAJobThatHasExpiredAlready(String time) {
+    billing = Billing.with(DATABASE, 1);
+
+    assertThatThrownBy(
+            () ->
+                billing.text(
+                    "select koyomi.enqueue('billing/invoices', 'a', expires_at => %s)::text"
+                        .formatted(time)))
+        .rootCause()
+        .hasMessageContaining("is not later than now: the job would never begin");
+  }
+
   /** The binary form of small numbers is longer than their text. */
   @Test
   void measuresAPayloadAsText() {

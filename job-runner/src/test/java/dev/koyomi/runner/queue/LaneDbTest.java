@@ -1149,4 +1149,45 @@ final class LaneDbTest {
     billing.text("select koyomi.fill_lanes(%d)::text".formatted(billing.batchId()));
     assertThat(billing.count("select count(*) from koyomi.chunk where keys = '{later}'")).isOne();
   }
+
+  /** It needs a person, so it has ended, though its place is kept. */
+  @Test
+  void aJobThatStopsItsLaneFreesItsKey() throws Exception {
+    register(STOPPING);
+    String unique = enqueueing("a", 1).replace(")::text", ", unique_while => 'Unfinished')::text");
+    billing.text(unique);
+    LeasedSlice slice = lease();
+    assertThat(billing.text("select coalesce((%s), 'taken')".formatted(unique.substring(7))))
+        .isEqualTo("taken");
+
+    fail(slice, null);
+
+    assertThat(billing.count("select count(*) from koyomi.unique_job")).isZero();
+  }
+
+  @Test
+  void takesLargePayloadsAFewAtATime() throws Exception {
+    register("{mode: Fifo}");
+    billing.execute("update koyomi.batch set max_payload = 2000000");
+    billing.execute(
+        "select koyomi.enqueue('billing/invoices', g::text, jsonb_build_object('k', 'a', 'seq', g,"
+            + " 'x', repeat('x', 900000))) from generate_series(1, 40) g");
+
+    lease();
+
+    assertThat(billing.count("select count(*) from koyomi.inbox")).isPositive();
+    assertThat(billing.count("select max(octet_length(jobs::text)) from koyomi.chunk"))
+        .isLessThan(2_100_000);
+  }
+
+  @Test
+  void takesMillionsOfJobsAFewThousandAtATime() throws Exception {
+    register(BY_KEY);
+    enqueueAll(100, 1, 600);
+
+    lease();
+
+    assertThat(billing.count("select sum(size) from koyomi.chunk")).isBetween(20_000L, 20_500L);
+    assertThat(billing.count("select count(*) from koyomi.inbox")).isPositive();
+  }
 }

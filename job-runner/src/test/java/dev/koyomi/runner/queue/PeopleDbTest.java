@@ -181,6 +181,17 @@ final class PeopleDbTest {
   }
 
   @Test
+  void clearsWhatWaitsOfARunThatSelectsOnceMore() throws Exception {
+    fire(3);
+    billing.text(
+        "select koyomi.select_again(1, %d, 99, 'r2', '1 minute')::text".formatted(billing.join()));
+
+    assertThat(ask("clear(%d, null)".formatted(billing.batchId()))).isEqualTo(3);
+    assertThat(billing.count("select count(*) from koyomi.slice")).isZero();
+    assertThat(billing.text("select state from koyomi.run")).isEqualTo("Selecting");
+  }
+
+  @Test
   void clearsOneRunAlone() throws Exception {
     fire(3);
     enqueue("1");

@@ -186,6 +186,34 @@ final class CommitSizeDbTest {
     assertThat(billing.text(INVOICES)).isEqualTo("30 invoices of 30 customers, 0 wrong");
   }
 
+  /** A call of several Units has a limit as a whole. */
+  @Test
+  void theTimeOfACommitIsNotThatOfTheNextCompiledUnit() throws Exception {
+    Billing billing =
+        Billing.with(
+            DATABASE,
+            3,
+            Billing.unit("SELECT pg_sleep(0.9);\n" + ONE)
+                .replace("timeout: 10s", "timeout: 2s")
+                .replace("concurrency: 4", "concurrency: 1"));
+    billing.fire();
+    billing.execute(
+        """
+        create or replace function slow() returns trigger language plpgsql as
+          $$ begin perform pg_sleep(1.5); return null; end $$
+        """);
+    billing.execute(
+        """
+        create constraint trigger slow after insert on invoice deferrable initially deferred
+          for each row execute function slow()
+        """);
+
+    billing.drain(true);
+
+    assertThat(billing.count("select count(*) from koyomi.failure")).isZero();
+    assertThat(billing.run()).isEqualTo("Succeeded 3/3/0/0");
+  }
+
   /** The transaction before was slow, so that the next would be of one Unit. */
   @Test
   void chargesTheErrorOfACommitToTheJobThatCausedIt() throws Exception {
