@@ -32,6 +32,10 @@ final class SqlCheck {
   private static final Pattern OF_TRANSACTION =
       Pattern.compile("(?:LOCAL|TRANSACTION|CONSTRAINTS)\\b", Pattern.CASE_INSENSITIVE);
 
+  /** Data that would go between the server and a client that speaks COPY. */
+  private static final Pattern COPY_TO_CLIENT =
+      Pattern.compile("\\b(?:STDIN|STDOUT)\\b", Pattern.CASE_INSENSITIVE);
+
   private final Problems problems;
 
   SqlCheck(Problems problems) {
@@ -99,6 +103,12 @@ final class SqlCheck {
                 .formatted(statement.keyword()));
       }
     }
+    if (sql.statements().stream().anyMatch(SqlCheck::copiesToClient)) {
+      problems.add(
+          field,
+          "COPY with STDIN or STDOUT needs a program at its other end, and a Unit has none: write"
+              + " INSERT or SELECT.");
+    }
     if (commit == Unit.CommitMode.Chunk) {
       chunk(sql, field);
     } else if (commit != null && sql.usesJobs()) {
@@ -108,6 +118,10 @@ final class SqlCheck {
               .formatted(commit));
     }
     return sql;
+  }
+
+  private static boolean copiesToClient(Statement statement) {
+    return statement.keyword().equals("COPY") && COPY_TO_CLIENT.matcher(statement.text()).find();
   }
 
   private static boolean setsTransaction(Statement statement) {

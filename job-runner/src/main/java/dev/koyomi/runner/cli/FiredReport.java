@@ -24,9 +24,11 @@ final class FiredReport {
         yield byClock ? ExitCode.DONE : ExitCode.SKIPPED;
       }
       case TriggerResult.Refused(long run, String message) ->
-          throw new CommandProblem(ExitCode.WRONG, "Run %d failed: %s".formatted(run, message));
+          throw new CommandProblem(
+              ExitCode.WRONG, "The selection for run %d failed: %s".formatted(run, message));
       case TriggerResult.Failed(long run, String message) ->
-          throw new CommandProblem(ExitCode.OTHER, "Run %d failed: %s".formatted(run, message));
+          throw new CommandProblem(
+              ExitCode.OTHER, "The selection for run %d failed: %s".formatted(run, message));
       case TriggerResult.TryAgain(String message) ->
           throw new CommandProblem(ExitCode.TRY_AGAIN, message);
     };

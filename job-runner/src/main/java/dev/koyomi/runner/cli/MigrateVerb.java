@@ -121,6 +121,8 @@ final class MigrateVerb implements Callable<Integer> {
               : "The queue's schema was brought from version %d to %d.".formatted(from, to);
       case Migration.Outcome.Refused(var state) ->
           throw new CommandProblem(ExitCode.TRY_AGAIN, state.sentence());
+      case Migration.Outcome.Foreign(String sentence) ->
+          throw new CommandProblem(ExitCode.WRONG, sentence);
       case Migration.Outcome.InUse(String sentence) ->
           throw new CommandProblem(ExitCode.TRY_AGAIN, sentence);
     };

@@ -6,6 +6,7 @@ import java.sql.ResultSet;
 import java.sql.SQLException;
 import java.sql.Statement;
 import java.time.Duration;
+import java.util.Optional;
 import java.util.Set;
 import java.util.stream.Stream;
 import org.flywaydb.core.Flyway;
@@ -62,6 +63,9 @@ public final class Migration {
 
     record Refused(SchemaState.Ahead state) implements Outcome {}
 
+    /** Nothing was changed: the schema is somebody else's. */
+    record Foreign(String sentence) implements Outcome {}
+
     /** Nothing was changed: others used the tables all the time. */
     record InUse(String sentence) implements Outcome {}
   }
@@ -83,12 +87,31 @@ public final class Migration {
       statement.execute("select pg_advisory_lock(%d)".formatted(LOCK));
       try {
         if (version == 0) {
+          Optional<String> foreign = foreign(statement);
+          if (foreign.isPresent()) {
+            return new Outcome.Foreign(
+                "The schema koyomi of this database holds something else, such as %s, and no queue: move that away, or name another database. Nothing was changed."
+                    .formatted(foreign.get()));
+          }
           makeSchema(statement);
         }
         return migrate(connection, version);
       } finally {
         statement.execute("select pg_advisory_unlock(%d)".formatted(LOCK));
       }
+    }
+  }
+
+  /** Something in our schema that no migration of ours has made; they make it all or nothing. */
+  private static Optional<String> foreign(Statement statement) throws SQLException {
+    try (ResultSet row =
+        statement.executeQuery(
+            """
+            select format('%I.%I', n.nspname, c.relname) from pg_class c join pg_namespace n on n.oid = c.relnamespace
+              where n.nspname = 'koyomi' and c.relkind in ('r', 'p', 'v', 'm', 'f') and c.relname <> 'schema_history'
+              order by c.relname limit 1
+            """)) {
+      return row.next() ? Optional.of(row.getString(1)) : Optional.empty();
     }
   }
 

@@ -61,17 +61,6 @@ public final class Slices {
     public Ask {
       from = List.copyOf(from);
     }
-
-    /** With as many jobs of the rate as a slot may have at a time. */
-    public Ask(
-        long worker,
-        long lease,
-        boolean oldest,
-        boolean alone,
-        List<LeasedSlice.Mark> from,
-        boolean values) {
-      this(worker, lease, oldest, alone, from, values, Integer.MAX_VALUE);
-    }
   }
 
   private static final String LEASE =
@@ -483,12 +472,6 @@ public final class Slices {
 
   /** SQLSTATE of the fence: look at the slice again; never a failed attempt. */
   public static final String FENCED = "KY001";
-
-  /**
-   * SQLSTATE of a Unit that was given a connection and ended its transaction by itself. SQL Units
-   * cannot: from one of theirs it is an error like any other.
-   */
-  public static final String UNIT_COMMITTED = "KY002";
 
   /** SQLSTATE of a permit that has lapsed before the job began: ask for another. */
   public static final String PERMIT_LAPSED = "KY009";

@@ -117,6 +117,21 @@ class MigrationTest {
   }
 
   @Test
+  void saysWhoseSchemaItIsThatHoldsSomethingElse() throws Exception {
+    try (Connection owner = database.dataSource().getConnection()) {
+      execute(owner, "drop schema if exists koyomi cascade");
+      execute(owner, "create schema koyomi");
+      execute(owner, "create table koyomi.run (x int)");
+    }
+
+    assertThat(new Migration(database.database()).run())
+        .isEqualTo(
+            new Migration.Outcome.Foreign(
+                "The schema koyomi of this database holds something else, such as koyomi.run, and"
+                    + " no queue: move that away, or name another database. Nothing was changed."));
+  }
+
+  @Test
   void changesNothingWhenItIsToWaitNoLonger() throws Exception {
     makeTheSchemaOfTheFirstRelease();
     try (Connection reader = database.dataSource().getConnection()) {

@@ -70,7 +70,8 @@ final class FairnessDbTest {
   private LeasedSlice leaseOldest() throws SQLException {
     long worker = billing.join();
     Slices.Ask ask =
-        new Slices.Ask(worker, new SecureRandom().nextLong(), true, true, List.of(), true);
+        new Slices.Ask(
+            worker, new SecureRandom().nextLong(), true, true, List.of(), true, Integer.MAX_VALUE);
     return ((LeaseAnswer.Leased) connected(connection -> billing.slices().lease(connection, ask)))
         .slice();
   }
@@ -85,7 +86,8 @@ final class FairnessDbTest {
     OffsetDateTime due = OffsetDateTime.ofInstant(clock.now(), ZoneOffset.UTC);
     long worker = billing.join();
     LeasedSlice.Mark mark = new LeasedSlice.Mark(1, due, 0);
-    Slices.Ask ask = new Slices.Ask(worker, 77, false, true, List.of(mark), true);
+    Slices.Ask ask =
+        new Slices.Ask(worker, 77, false, true, List.of(mark), true, Integer.MAX_VALUE);
 
     LeasedSlice second =
         ((LeaseAnswer.Leased) connected(connection -> billing.slices().lease(connection, ask)))
@@ -111,7 +113,7 @@ final class FairnessDbTest {
       holder.connection().setTransactionIsolation(Connection.TRANSACTION_REPEATABLE_READ);
       holder.inOpenTransaction(open -> open.createStatement().execute("select from koyomi.batch"));
       long worker = billing.join();
-      Slices.Ask ask = new Slices.Ask(worker, 1, false, true, List.of(), false);
+      Slices.Ask ask = new Slices.Ask(worker, 1, false, true, List.of(), false, Integer.MAX_VALUE);
       while (connected(connection -> billing.slices().lease(connection, ask))
           instanceof LeaseAnswer.Leased) {
         billing.execute("delete from koyomi.slice");
@@ -133,7 +135,10 @@ final class FairnessDbTest {
               (connection, from) ->
                   billing
                       .slices()
-                      .lease(connection, new Slices.Ask(worker, 2, false, true, from, false)))) {
+                      .lease(
+                          connection,
+                          new Slices.Ask(
+                              worker, 2, false, true, from, false, Integer.MAX_VALUE)))) {
         assertThat(entriesRead(look, List.of())).isGreaterThan(2 * dead);
         assertThat(entriesRead(look, marks)).isLessThan(50);
       }

@@ -174,7 +174,7 @@ final class FenceDbTest {
             () ->
                 execute("select koyomi.advance(%d, %d, 0, 1)".formatted(slice.id(), slice.lease())))
         .isInstanceOfSatisfying(
-            SQLException.class, e -> assertThat(e.getSQLState()).isEqualTo(Slices.UNIT_COMMITTED));
+            SQLException.class, e -> assertThat(e.getSQLState()).isEqualTo("KY002"));
   }
 
   /** It began a transaction of its own for the next job, under the mark of another lease. */
@@ -188,7 +188,7 @@ final class FenceDbTest {
             () ->
                 execute("select koyomi.advance(%d, %d, 0, 1)".formatted(slice.id(), slice.lease())))
         .isInstanceOfSatisfying(
-            SQLException.class, e -> assertThat(e.getSQLState()).isEqualTo(Slices.UNIT_COMMITTED));
+            SQLException.class, e -> assertThat(e.getSQLState()).isEqualTo("KY002"));
     connection.rollback();
   }
 

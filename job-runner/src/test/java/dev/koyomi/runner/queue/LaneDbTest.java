@@ -1190,4 +1190,35 @@ final class LaneDbTest {
     assertThat(billing.count("select sum(size) from koyomi.chunk")).isBetween(20_000L, 20_500L);
     assertThat(billing.count("select count(*) from koyomi.inbox")).isPositive();
   }
+
+  /**
+   * A crash that forgets a lease leaves it to others; one that forgets that a lane was left leaves
+   * it to nobody.
+   */
+  @ParameterizedTest
+  @CsvSource({"1, off", "0, on"})
+  void waitsForTheDiskWhereItLeavesALaneAlone(int more, String expected) throws Exception {
+    register(BY_KEY);
+    enqueue("a", 1);
+    long worker = billing.join();
+    LeasedSlice first = connected(connection -> billing.lease(connection, worker)).orElseThrow();
+    connected(connection -> billing.work(connection, first, 0));
+    for (int seq = 2; seq < 2 + more; seq++) {
+      enqueue("a", seq);
+    }
+    billing.text(FILL.formatted(billing.batchId()));
+    try (Rival owner = new Rival(DATABASE.dataSource())) {
+      String commit =
+          owner.inOpenTransaction(
+              open -> {
+                text(open, "select set_config('synchronous_commit', 'on', true)");
+                text(
+                    open,
+                    "select koyomi.next_in_lane(%d, %d, %d, '{}', false)::text"
+                        .formatted(worker, first.lease(), first.id()));
+                return text(open, "show synchronous_commit");
+              });
+      assertThat(commit).isEqualTo(expected);
+    }
+  }
 }

@@ -45,7 +45,8 @@ final class LimitDbTest {
 
   private LeaseAnswer ask(long worker) throws SQLException {
     Slices.Ask ask =
-        new Slices.Ask(worker, new SecureRandom().nextLong(), false, true, List.of(), true);
+        new Slices.Ask(
+            worker, new SecureRandom().nextLong(), false, true, List.of(), true, Integer.MAX_VALUE);
     return connected(connection -> billing.slices().lease(connection, ask));
   }
 

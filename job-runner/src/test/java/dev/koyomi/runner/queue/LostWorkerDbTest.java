@@ -44,7 +44,8 @@ final class LostWorkerDbTest {
   }
 
   private static Slices.Ask ask(long worker, boolean alone) {
-    return new Slices.Ask(worker, new SecureRandom().nextLong(), false, alone, List.of(), true);
+    return new Slices.Ask(
+        worker, new SecureRandom().nextLong(), false, alone, List.of(), true, Integer.MAX_VALUE);
   }
 
   private LeasedSlice lease(long worker) throws SQLException {

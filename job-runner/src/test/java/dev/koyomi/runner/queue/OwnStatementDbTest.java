@@ -44,7 +44,8 @@ final class OwnStatementDbTest {
   void waitsLongerThanAUnitMay(String name, Asked asked) throws Exception {
     Billing billing = Billing.with(DATABASE, 10);
     billing.fire();
-    Slices.Ask ask = new Slices.Ask(billing.join(), 7, false, true, List.of(), true);
+    Slices.Ask ask =
+        new Slices.Ask(billing.join(), 7, false, true, List.of(), true, Integer.MAX_VALUE);
     try (Rival keeper = new Rival(DATABASE.dataSource());
         Rival slot = new Rival(DATABASE.dataSource())) {
       slot.connection().createStatement().execute("set statement_timeout = '100ms'");

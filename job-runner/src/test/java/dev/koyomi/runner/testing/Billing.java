@@ -200,7 +200,13 @@ public final class Billing {
             .lease(
                 connection,
                 new Slices.Ask(
-                    worker, new SecureRandom().nextLong(), false, true, List.of(), true));
+                    worker,
+                    new SecureRandom().nextLong(),
+                    false,
+                    true,
+                    List.of(),
+                    true,
+                    Integer.MAX_VALUE));
     return answer instanceof LeaseAnswer.Leased(LeasedSlice slice)
         ? Optional.of(slice)
         : Optional.empty();

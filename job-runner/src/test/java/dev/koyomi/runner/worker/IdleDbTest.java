@@ -25,7 +25,10 @@ final class IdleDbTest {
     try (Connection connection = DATABASE.dataSource().getConnection()) {
       connection.setAutoCommit(false);
 
-      assertThat(slices.lease(connection, new Slices.Ask(worker, 1, false, true, List.of(), true)))
+      assertThat(
+              slices.lease(
+                  connection,
+                  new Slices.Ask(worker, 1, false, true, List.of(), true, Integer.MAX_VALUE)))
           .isEqualTo(new LeaseAnswer.Nothing());
       assertThat(slices.untilNextDue(connection, billing.batchId(), List.of())).isEmpty();
       connection.createStatement().execute("select koyomi.sweep()");

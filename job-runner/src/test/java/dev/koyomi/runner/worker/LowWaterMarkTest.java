@@ -50,6 +50,16 @@ final class LowWaterMarkTest {
   }
 
   @Test
+  void passesOverASliceForAWhile() {
+    mark.at(NOW);
+    mark.found(slice(1, 17));
+    mark.passOver(slice(1, 17), after(Duration.ofSeconds(4)));
+
+    assertThat(mark.at(after(Duration.ofSeconds(8)))).containsExactly(slice(1, 18));
+    assertThat(mark.at(after(Duration.ofSeconds(10)))).isEmpty();
+  }
+
+  @Test
   void searchesFromTheStartAtOnceWhereItFoundNothing() {
     mark.at(NOW);
     mark.took(Duration.ofMillis(1).toNanos());
