@@ -129,6 +129,8 @@ public final class Koyomi {
         .setUsageHelpWidth(Math.clamp(screen.width(), 60, 110))
         .registerConverter(LocalDate.class, Koyomi::date)
         .registerConverter(Path.class, Koyomi::path)
+        .registerConverter(Long.class, Koyomi::number)
+        .registerConverter(long.class, Koyomi::number)
         .setCaseInsensitiveEnumValuesAllowed(true)
         .setParameterExceptionHandler((wrong, _) -> wrongUsage(wrong))
         .setExecutionExceptionHandler((thrown, _, _) -> failed(thrown));
@@ -170,6 +172,14 @@ public final class Koyomi {
     } catch (DateTimeParseException wrong) {
       throw new TypeConversionException(
           "'%s' is no date, which is written as 2026-11-01".formatted(text));
+    }
+  }
+
+  private static Long number(String text) {
+    try {
+      return Long.valueOf(text);
+    } catch (NumberFormatException wrong) {
+      throw new TypeConversionException("'%s' is no number".formatted(text));
     }
   }
 

@@ -78,7 +78,7 @@ final class SliceWork {
   private final Connection connection;
   private final Units units;
   private final LeasedSlice slice;
-  private final Stop stop;
+  private final Host host;
 
   private int at;
   private int end;
@@ -86,9 +86,9 @@ final class SliceWork {
   private Optional<Permit> permit;
   private int unreachable;
 
-  /** Asked between strides. */
-  interface Stop {
-    boolean now();
+  /** The slot that works it; asked between strides. */
+  interface Host {
+    boolean closing();
 
     long nanoTime();
 
@@ -102,12 +102,12 @@ final class SliceWork {
     void unit(boolean works);
   }
 
-  SliceWork(Shared shared, Connection connection, Units units, LeasedSlice slice, Stop stop) {
+  SliceWork(Shared shared, Connection connection, Units units, LeasedSlice slice, Host host) {
     this.shared = shared;
     this.connection = connection;
     this.units = units;
     this.slice = slice;
-    this.stop = stop;
+    this.host = host;
     this.at = slice.position();
     this.end = slice.stop();
     this.permit = slice.permit();
@@ -116,15 +116,15 @@ final class SliceWork {
 
   /** Works; raises when the connection is gone. */
   End run() throws SQLException, InterruptedException {
-    long looked = stop.nanoTime();
+    long looked = host.nanoTime();
     while (at < end) {
-      if (stop.now()) {
+      if (host.closing()) {
         return End.GiveBack;
       }
       int hands = 0;
-      if (stop.nanoTime() - looked > LOOK.toNanos() || shared.lookout.lookAgainSince(looked)) {
-        looked = stop.nanoTime();
-        Slices.Outlook outlook = shared.slices.outlook(connection, slice, stop.from());
+      if (host.nanoTime() - looked > LOOK.toNanos() || shared.lookout.lookAgainSince(looked)) {
+        looked = host.nanoTime();
+        Slices.Outlook outlook = shared.slices.outlook(connection, slice, host.from());
         if (outlook.better()) {
           return End.GiveBack;
         }
@@ -168,11 +168,11 @@ final class SliceWork {
     }
     int from = at;
     int to = strideEnd();
-    stop.unit(true);
+    host.unit(true);
     Stride stride =
         units.run(
-            new Units.Range(slice, from, to), permit.map(Permit::until).orElse(null), stop.moved());
-    stop.unit(false);
+            new Units.Range(slice, from, to), permit.map(Permit::until).orElse(null), host.moved());
+    host.unit(false);
     at = stride.position();
     shared.progress.done(at - from);
     if (at > from || stride.ending() instanceof Ending.Failed) {
@@ -243,7 +243,7 @@ final class SliceWork {
   }
 
   private boolean newPermit() throws SQLException, InterruptedException {
-    while (!stop.now()) {
+    while (!host.closing()) {
       Permit next =
           shared.slices.permit(
               connection, shared.batchId, Math.min(shared.permits.wanted(), end - at));

@@ -65,10 +65,10 @@ final class Slot implements Runnable {
 
   private final Runnable moved = this::move;
 
-  private final SliceWork.Stop stop =
-      new SliceWork.Stop() {
+  private final SliceWork.Host host =
+      new SliceWork.Host() {
         @Override
-        public boolean now() {
+        public boolean closing() {
           move();
           return shared.lookout.closed();
         }
@@ -105,14 +105,14 @@ final class Slot implements Runnable {
 
   private volatile @Nullable Connection working;
   private volatile @Nullable Thread thread;
-  private @Nullable Held held;
+  private @Nullable Taken taken;
 
   /**
    * What this slot has or may have leased.
    *
    * @param run empty until the answer to the lease has come
    */
-  private record Held(long lease, Optional<Long> run) {}
+  private record Taken(long lease, Optional<Long> run) {}
 
   Slot(Shared shared, int number) {
     this.shared = shared;
@@ -285,12 +285,12 @@ final class Slot implements Runnable {
     move();
     long began = shared.nanoTime.getAsLong();
     List<LeasedSlice.Mark> from = mark.at(began);
-    LeaseAnswer answer = hold(from, values, asking);
+    LeaseAnswer answer = ask(from, values, asking);
     if (answer instanceof LeaseAnswer.Nothing && !from.isEmpty()) {
       began = shared.nanoTime.getAsLong();
       if (mark.again(began)) {
         from = List.of();
-        answer = hold(from, values, ask -> shared.slices.lease(connection, ask));
+        answer = ask(from, values, ask -> shared.slices.lease(connection, ask));
       }
     }
     if (from.isEmpty()) {
@@ -303,13 +303,13 @@ final class Slot implements Runnable {
     return answer;
   }
 
-  private LeaseAnswer hold(List<LeasedSlice.Mark> from, boolean values, Asking asking)
+  private LeaseAnswer ask(List<LeasedSlice.Mark> from, boolean values, Asking asking)
       throws SQLException {
     long lease = shared.random.nextLong();
-    hold(new Held(lease, Optional.empty()));
+    take(new Taken(lease, Optional.empty()));
     boolean oldest = leases % OLDEST_EVERY == OLDEST_EVERY - 1;
     boolean alone = shared.leases.none();
-    return hold(
+    return taking(
         asking.answer(
             new Slices.Ask(
                 shared.membership.id(),
@@ -321,23 +321,23 @@ final class Slot implements Runnable {
                 shared.work.permits().wanted())));
   }
 
-  private LeaseAnswer hold(LeaseAnswer answer) {
-    hold(
+  private LeaseAnswer taking(LeaseAnswer answer) {
+    take(
         answer instanceof LeaseAnswer.Leased(LeasedSlice slice)
-            ? new Held(slice.lease(), Optional.of(slice.run()))
+            ? new Taken(slice.lease(), Optional.of(slice.run()))
             : null);
     return answer;
   }
 
-  private void hold(@Nullable Held next) {
+  private void take(@Nullable Taken next) {
     // The new one first: what the process has must not look unknown in between.
     if (next != null) {
       shared.leases.add(next.lease, next.run.isPresent());
     }
-    if (held != null && (next == null || next.lease != held.lease)) {
-      shared.leases.remove(held.lease);
+    if (taken != null && (next == null || next.lease != taken.lease)) {
+      shared.leases.remove(taken.lease);
     }
-    held = next;
+    taken = next;
   }
 
   /** Works the slice, and those behind it in its lane; the answer is what to do next. */
@@ -345,7 +345,7 @@ final class Slot implements Runnable {
       throws SQLException, InterruptedException {
     LeasedSlice slice = first;
     while (true) {
-      SliceWork.End end = new SliceWork(shared.work, connection, units, slice, stop).run();
+      SliceWork.End end = new SliceWork(shared.work, connection, units, slice, host).run();
       move();
       if (end == SliceWork.End.Finished && !slice.inLane()) {
         return next(connection, units.needsValues(), slice.run());
@@ -359,7 +359,7 @@ final class Slot implements Runnable {
         }
         return lease(connection, units.needsValues());
       }
-      if (!(hold(
+      if (!(taking(
               shared.slices.finishAndNextInLane(
                   connection, slice, shared.membership.id(), units.needsValues()))
           instanceof LeaseAnswer.Leased(LeasedSlice next))) {
@@ -371,7 +371,7 @@ final class Slot implements Runnable {
 
   /** The next slice is asked for in the flush that ends the last one: a round trip less. */
   private LeaseAnswer next(Connection connection, boolean values, long run) throws SQLException {
-    hold((Held) null);
+    take(null);
     return lease(connection, values, ask -> shared.slices.finishAndLease(connection, run, ask));
   }
 
@@ -379,7 +379,7 @@ final class Slot implements Runnable {
    * Gives back what this slot holds; what the queue has given to others meanwhile is left alone.
    */
   private void settle(Connection connection) throws SQLException {
-    @Nullable Held unsettled = held;
+    @Nullable Taken unsettled = taken;
     if (unsettled == null) {
       return;
     }
@@ -389,7 +389,7 @@ final class Slot implements Runnable {
     if (run.isPresent()) {
       shared.slices.finish(connection, run.get());
     }
-    hold((Held) null);
+    take(null);
   }
 
   private void move() {

@@ -15,6 +15,8 @@ import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.RegisterExtension;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 class ExitCodeTest {
   @RegisterExtension static final TestDatabase database = new TestDatabase();
@@ -256,7 +258,15 @@ class ExitCodeTest {
     assertThat(typed.err())
         .isEqualTo(
             "koyomi: The batch billing/x is not registered in this database: the operator does"
-                + " that, or `koyomi trigger`.\n");
+                + " that, or `koyomi trigger` where the batch has a trigger.\n");
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"--run", "--limit"})
+  void aNumberThatIsNoneIsNamedInPlainWords(String option) throws Exception {
+    Typed typed = Typed.on(database.address()).type("jobs", "x", option, "abc");
+    assertThat(typed.exitCode()).isEqualTo(ExitCode.WRONG);
+    assertThat(typed.err()).contains("'abc' is no number");
   }
 
   private static Typed fire(Typed.Place place, String manifest, String date) {

@@ -16,10 +16,10 @@ import org.junit.jupiter.api.extension.RegisterExtension;
 final class LostSliceDbTest {
   @RegisterExtension static final TestDatabase DATABASE = new TestDatabase();
 
-  private static final SliceWork.Stop GOES_ON =
-      new SliceWork.Stop() {
+  private static final SliceWork.Host GOES_ON =
+      new SliceWork.Host() {
         @Override
-        public boolean now() {
+        public boolean closing() {
           return false;
         }
 
