@@ -78,9 +78,10 @@ public final class WorkerProcess implements AutoCloseable {
    * @param batchId the registered batch that is worked
    */
   public WorkerProcess(
-      Database database, Plan plan, int batchId, Settings settings, LongSupplier nanoTime) {
+      Database database, Plan plan, int batchId, Settings settings, LongSupplier clock) {
     this.plan = plan;
     this.settings = settings;
+    LongSupplier nanoTime = new SteadyClock(clock);
     this.nanoTime = nanoTime;
     this.lookout = new Lookout(nanoTime);
     RandomGenerator random = new SecureRandom();

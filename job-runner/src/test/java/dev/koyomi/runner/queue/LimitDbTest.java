@@ -17,7 +17,9 @@ import java.sql.SQLException;
 import java.time.Duration;
 import java.time.OffsetDateTime;
 import java.util.ArrayList;
+import java.util.HashSet;
 import java.util.List;
+import java.util.Set;
 import java.util.concurrent.locks.LockSupport;
 import org.jspecify.annotations.NullUnmarked;
 import org.junit.jupiter.api.Test;
@@ -127,6 +129,29 @@ final class LimitDbTest {
 
     assertThat(billing.run()).isEqualTo("Succeeded 500/500/0/0");
     assertThat(billing.count("select count(*) from koyomi.work")).isLessThan(most);
+  }
+
+  /** Others would split their slices for it, job by job. */
+  @Test
+  void whoWaitsForALimitIsNotIdle() throws Exception {
+    DATABASE.stopClock();
+    billing =
+        Billing.with(DATABASE, 1200, Billing.manifest("job: {", "job: {limits: {rate: 100/s}, "));
+    billing.fire();
+    permit(100);
+    WorkerProcess.Settings often =
+        new WorkerProcess.Settings(
+            "pod", EndRule.Stopped, true, Duration.ofMillis(10), Duration.ofSeconds(10));
+    try (WorkerProcess worker = billing.worker(often, System::nanoTime).start()) {
+      Set<String> beats = new HashSet<>();
+      long deadline = System.nanoTime() + Duration.ofSeconds(20).toNanos();
+      while (beats.size() < 50) {
+        assertThat(System.nanoTime()).isLessThan(deadline);
+        beats.add(billing.text("select xmin::text from koyomi.worker where kind = 'Worker'"));
+        assertThat(billing.count("select max(idle) from koyomi.worker")).isZero();
+      }
+      assertThat(worker.moving()).isTrue();
+    }
   }
 
   @Test

@@ -72,7 +72,7 @@ public final class Wire implements AutoCloseable {
           end(client);
           continue;
         }
-        Socket server = new Socket(InetAddress.getLoopbackAddress(), databasePort);
+        Socket server = reached(client);
         open.add(client);
         open.add(server);
         AtomicBoolean deaf = new AtomicBoolean();
@@ -81,6 +81,16 @@ public final class Wire implements AutoCloseable {
       } catch (IOException e) {
         // The entrance was closed, or one connection did not come about: its client sees that.
       }
+    }
+  }
+
+  /** A client that waits for a server which is not there would wait for minutes. */
+  private Socket reached(Socket client) throws IOException {
+    try {
+      return new Socket(InetAddress.getLoopbackAddress(), databasePort);
+    } catch (IOException away) {
+      end(client);
+      throw away;
     }
   }
 
