@@ -12,43 +12,32 @@ public final class Transaction {
     T get() throws SQLException, E;
   }
 
+  private interface Ending {
+    void of(Connection connection) throws SQLException;
+  }
+
   /** Commits what the work did; where it raises, nothing of it stays. */
   public static <T, E extends Exception> T committed(Connection connection, Work<T, E> work)
       throws SQLException, E {
-    return ended(
-        connection,
-        () -> {
-          T result = work.get();
-          connection.commit();
-          return result;
-        });
+    return ended(connection, work, Connection::commit);
   }
 
   /** Takes back what the work did. */
   public static <T, E extends Exception> T rolledBack(Connection connection, Work<T, E> work)
       throws SQLException, E {
-    return ended(
-        connection,
-        () -> {
-          T result = work.get();
-          connection.rollback();
-          return result;
-        });
+    return ended(connection, work, Connection::rollback);
   }
 
-  private static <T, E extends Exception> T ended(Connection connection, Work<T, E> work)
-      throws SQLException, E {
+  private static <T, E extends Exception> T ended(
+      Connection connection, Work<T, E> work, Ending ending) throws SQLException, E {
     connection.setAutoCommit(false);
-    boolean over = false;
     try {
       T result = work.get();
-      over = true;
+      ending.of(connection);
       connection.setAutoCommit(true);
       return result;
     } catch (Exception error) {
-      if (!over) {
-        rollBack(connection, error);
-      }
+      rollBack(connection, error);
       throw error;
     }
   }

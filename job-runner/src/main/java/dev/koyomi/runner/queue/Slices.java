@@ -1,5 +1,6 @@
 package dev.koyomi.runner.queue;
 
+import dev.koyomi.runner.db.Transaction;
 import java.sql.Array;
 import java.sql.Connection;
 import java.sql.PreparedStatement;
@@ -96,33 +97,25 @@ public final class Slices {
   private static LeaseAnswer finishAnd(
       Connection connection, long run, String next, Binding rest, long lease, boolean values)
       throws SQLException {
-    connection.setAutoCommit(false);
-    try (PreparedStatement statement =
-        OwnStatement.prepare(
-            connection,
-            "select koyomi.finish(?); commit; begin; " + OwnStatement.LIMIT + next + "; commit")) {
-      statement.setLong(1, run);
-      rest.to(statement);
-      statement.execute();
-      for (int before = 0; before < LEASE_RESULT; before++) {
-        statement.getMoreResults();
-      }
-      LeaseAnswer answer = answer(statement.getResultSet(), lease, values);
-      connection.setAutoCommit(true);
-      return answer;
-    } catch (SQLException error) {
-      endTransaction(connection, error);
-      throw error;
-    }
-  }
-
-  private static void endTransaction(Connection connection, SQLException error) {
-    try {
-      connection.rollback();
-      connection.setAutoCommit(true);
-    } catch (SQLException gone) {
-      error.addSuppressed(gone);
-    }
+    return Transaction.<LeaseAnswer, SQLException>committed(
+        connection,
+        () -> {
+          try (PreparedStatement statement =
+              OwnStatement.prepare(
+                  connection,
+                  "select koyomi.finish(?); commit; begin; "
+                      + OwnStatement.LIMIT
+                      + next
+                      + "; commit")) {
+            statement.setLong(1, run);
+            rest.to(statement);
+            statement.execute();
+            for (int before = 0; before < LEASE_RESULT; before++) {
+              statement.getMoreResults();
+            }
+            return answer(statement.getResultSet(), lease, values);
+          }
+        });
   }
 
   private void bind(PreparedStatement statement, int first, Ask ask) throws SQLException {

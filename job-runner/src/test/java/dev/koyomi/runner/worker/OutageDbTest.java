@@ -118,6 +118,11 @@ final class OutageDbTest {
         System::nanoTime);
   }
 
+  private static TriggerRun trigger(Billing billing, Database database) {
+    return new TriggerRun(
+        database, billing.plan(), billing.definition().revision(), "pod", _ -> Thread.onSpinWait());
+  }
+
   @Test
   void aTriggerTriesAFewTimesAndSaysThatItMayBeRunAgain() throws Exception {
     Billing billing = Billing.with(DATABASE, 10);
@@ -125,13 +130,7 @@ final class OutageDbTest {
         Database database =
             Database.pooled(
                 over(wire), "koyomi trigger", 3, Duration.ofSeconds(5), Duration.ofMinutes(1))) {
-      TriggerRun trigger =
-          new TriggerRun(
-              database,
-              billing.plan(),
-              billing.definition().revision(),
-              "pod",
-              _ -> Thread.onSpinWait());
+      TriggerRun trigger = trigger(billing, database);
       wire.cut();
 
       assertThat(trigger.fire(new Fired.SlotByPerson(Billing.SLOT)))
@@ -198,13 +197,7 @@ final class OutageDbTest {
         Database database =
             Database.pooled(
                 over(wire), "koyomi trigger", 3, Duration.ofSeconds(5), Duration.ofMinutes(1))) {
-      TriggerRun trigger =
-          new TriggerRun(
-              database,
-              billing.plan(),
-              billing.definition().revision(),
-              "pod",
-              _ -> Thread.onSpinWait());
+      TriggerRun trigger = trigger(billing, database);
       billing.execute(
           """
           create or replace function dispatched() returns trigger language plpgsql as
