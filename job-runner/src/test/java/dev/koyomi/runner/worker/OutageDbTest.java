@@ -145,6 +145,7 @@ final class OutageDbTest {
 
   /** It waits for a lock while its connection is cut, and commits when nobody listens any more. */
   @Test
+  @Timeout(60)
   void aLeaseThatCommitsAfterItsConnectionWasCutGoesBack() throws Exception {
     Billing billing =
         Billing.with(
@@ -189,6 +190,7 @@ final class OutageDbTest {
 
   /** The server has dispatched, and the trigger has not heard of it. */
   @Test
+  @Timeout(60)
   void aSelectionWhoseAnswerIsLostIsNotMadeTwice() throws Exception {
     Billing billing = Billing.with(DATABASE, 10);
     billing.fire();
