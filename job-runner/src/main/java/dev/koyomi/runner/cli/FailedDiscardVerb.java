@@ -50,11 +50,13 @@ final class FailedDiscardVerb implements Callable<Integer> {
     try (var opened = option.open(surroundings, LocalPostgres.Options.shared());
         Database database = opened.queue("failed discard")) {
       History.Filter filter = scope.filter(database, "discard");
-      List<RunRow> runs = new History(database.jdbi()).runsInNeed(filter);
+      History history = new History(database.jdbi());
+      List<RunRow> runs = history.runsInNeed(filter);
       if (runs.isEmpty()) {
         screen.line(scope.nothing());
         return ExitCode.DONE;
       }
+      scope.sayMissing(screen, history, filter);
       if (consent.isAsked()) {
         rehearse(database, runs, filter);
         if (!consent.given(surroundings)) {

@@ -51,11 +51,13 @@ final class FailedRetryVerb implements Callable<Integer> {
         Database database = opened.queue("failed retry");
         Stop stop = Stop.install()) {
       History.Filter filter = scope.filter(database, "retry");
-      List<RunRow> runs = new History(database.jdbi()).runsInNeed(filter);
+      History history = new History(database.jdbi());
+      List<RunRow> runs = history.runsInNeed(filter);
       if (runs.isEmpty()) {
         screen.line(scope.nothing());
         return ExitCode.DONE;
       }
+      scope.sayMissing(screen, history, filter);
       if (dryRun) {
         return rehearse(database, runs, filter);
       }

@@ -99,6 +99,17 @@ final class FailedVerb implements Callable<Integer> {
     String nothing() {
       return choice.nothing();
     }
+
+    /** Where some of the keys have a job and others have none. */
+    void sayMissing(Screen screen, History history, History.Filter filter) {
+      List<String> missing = history.keysNotInNeed(filter);
+      if (!missing.isEmpty()) {
+        screen.line(
+            "No job with key %s needs attention."
+                .formatted(
+                    String.join(" or ", missing.stream().map("\"%s\""::formatted).toList())));
+      }
+    }
   }
 
   /** What something would be done to, by run. */

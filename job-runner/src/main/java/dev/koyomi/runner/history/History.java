@@ -220,6 +220,22 @@ public final class History {
                 .list());
   }
 
+  /** Those of the filter's keys that no job in need of attention has. */
+  public List<String> keysNotInNeed(Filter filter) {
+    return jdbi.withHandle(
+        handle ->
+            meant(
+                    handle.createQuery(
+                        """
+                        select k.key from unnest(cast(:keys as text[])) with ordinality as k(key, n)
+                          where not exists (select %s and d.key = k.key) order by k.n
+                        """
+                            .formatted(MEANT)),
+                    filter)
+                .mapTo(String.class)
+                .list());
+  }
+
   private static Query meant(Query query, Filter filter) {
     return query
         .bind("batch", filter.batch().orElse(null))

@@ -51,6 +51,16 @@ class FailedRetryVerbTest {
   }
 
   @Test
+  void namesTheKeysThatNeedNothing() {
+    assertThat(type("failed", "retry", "invoices", "--key", "1", "--key", "4", "--key", "zz").out())
+        .isEqualTo(
+            """
+            No job with key "1" or "zz" needs attention.
+            1 job of run 1 (2026-11-01) waits for a worker.
+            """);
+  }
+
+  @Test
   void saysThatAnotherRunIsInTheWay() throws Exception {
     billing.trigger().fire(new Fired.SlotByPerson(Instant.parse("2026-11-01T16:00:00Z")));
     Typed typed = type("failed", "retry", "invoices", "--run", "1");
