@@ -177,19 +177,19 @@ begin
 end $$;
 comment on function koyomi.advance(bigint, bigint, int, int, int[]) is 'The fence: the last statement of a transaction of SQL Units, which cannot end it themselves. Raises KY001 unless slice, lease and position are still as leased. p_skipped: positions of the jobs that found nothing to do.';
 
-create function koyomi.step_text() returns text
-  language sql stable
-  return $$
+create function koyomi.step_text(out find text, out step text)
+  language sql stable as $$
+  select $find$
+          select s.ctid into koyomi_version from koyomi.slice s
+            where s.id = koyomi_slice and s.lease = koyomi_lease and s.suspect = 0 and s.lost = 0 and s.lane is null and not s.uniq;
+$find$, $step$
           update koyomi.slice set position = koyomi_done
-            where ctid = koyomi_version and id = koyomi_slice and lease = koyomi_lease and position = koyomi_from and koyomi_done < stop
-              and suspect = 0 and lost = 0 and lane is null and not uniq and koyomi_skipped is null
-            returning ctid into koyomi_version;
-          if not found then
-            perform koyomi.advance(koyomi_slice, koyomi_lease, koyomi_from, koyomi_done - koyomi_from, koyomi_skipped);
-            select ctid into koyomi_version from koyomi.slice where id = koyomi_slice;
-          end if;
+            where ctid = koyomi_version and lease = koyomi_lease and position = case when koyomi_rows > 0 then koyomi_from end and koyomi_done < stop
+              and clock_timestamp() <= koyomi_end
+            returning ctid, position into koyomi_version, koyomi_from;
+$step$
 $$;
-comment on function koyomi.step_text() is 'advance() from koyomi_from to koyomi_done for the procedure that a Unit is compiled to, its usual case without a call: a tenth of the time of a job with a commit of its own. koyomi_version is where the row was last seen: while somebody holds a snapshot, the way from the index leads over all its versions. Text of the schema, not of the runner: the procedure looks at each call whether it is still the same.';
+comment on function koyomi.step_text() is 'advance() from koyomi_from to koyomi_done for the procedure that a Unit is compiled to, its usual case without a call: a tenth of the time of a job with a commit of its own. Text of the schema, not of the runner: the procedure looks at each call whether it is still the same. find: where the row of the slice is that only its cursor is to be moved of; null: advance() is needed, or the lease is lost. What is asked there changes only with the lease, or by advance(); to be run every so many jobs, as the way through the index makes room in the page and the other does not. step: moves the cursor where the row was last seen, as the way from the index leads over all versions while somebody holds a snapshot. Moves nothing where that is not enough: koyomi_rows is 0, it is later than koyomi_end, or the slice is at its end; then FOUND is false, and koyomi_version and koyomi_from are null.';
 
 create or replace function koyomi.advance(p_slice bigint, p_lease bigint, p_position int, p_count int) returns void
   language plpgsql as $$

@@ -630,3 +630,8 @@ create function koyomi.next_due_in(p_batch int, p_due timestamptz[] default '{}'
   where b.id = p_batch and b.paused_at is null
 $$;
 comment on function koyomi.next_due_in is 'Time until something of the batch that nobody holds is due; null: there is nothing that this would be known of, or the batch is paused. p_due and p_id as of lease.';
+
+-- All that these call is planned at the first call in a session, and not at each of the first five: the first jobs that an idle worker is woken
+-- for would wait for it. There is one plan anyhow, by an index.
+alter function koyomi.lease set plan_cache_mode = force_generic_plan;
+alter function koyomi.next_in_lane set plan_cache_mode = force_generic_plan;

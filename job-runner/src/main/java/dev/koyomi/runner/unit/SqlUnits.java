@@ -59,7 +59,7 @@ public final class SqlUnits {
       return new ChunkUnits(connection, settings, unit.sql(), unit.timeout(), nanoTime);
     }
     if (mayCompile) {
-      UnitProcedure procedure = new UnitProcedure(unit.sql(), unit.timeout());
+      UnitProcedure procedure = new UnitProcedure(unit.sql(), group > 1, unit.timeout());
       if (procedure.create(connection)) {
         return new CompiledUnits(connection, settings, procedure, group, unit.timeout(), nanoTime);
       }

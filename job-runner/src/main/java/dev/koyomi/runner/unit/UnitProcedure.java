@@ -9,8 +9,13 @@ import java.sql.SQLException;
 import java.sql.Statement;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.Iterator;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
+import java.util.Objects;
 import java.util.Set;
+import java.util.stream.Collectors;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -30,6 +35,12 @@ final class UnitProcedure {
   /** A call ends with the first transaction after this time. */
   static final Duration CALL = Duration.ofSeconds(1);
 
+  /**
+   * A page of the slices has room for so many versions of a row, and half of them again: it is
+   * looked at through the index before it is full.
+   */
+  private static final int FIND_EVERY = 32;
+
   /** SQLSTATE: a migration has changed what moves the cursor; the procedure is to be made anew. */
   static final String OUTDATED = "KY015";
 
@@ -39,13 +50,20 @@ final class UnitProcedure {
   private static final Set<String> HARMLESS =
       Set.of("INSERT", "UPDATE", "DELETE", "MERGE", "SELECT", "WITH", "VALUES", "TABLE");
 
-  private static final Set<String> QUERIES = Set.of("SELECT", "VALUES", "TABLE");
+  private static final String SELECT = "SELECT";
+
+  private static final Set<String> QUERIES = Set.of(SELECT, "VALUES", "TABLE");
 
   private final SqlText sql;
+  private final boolean together;
   private final Duration timeout;
 
-  UnitProcedure(SqlText sql, Duration timeout) {
+  /**
+   * @param together several jobs in one transaction
+   */
+  UnitProcedure(SqlText sql, boolean together, Duration timeout) {
     this.sql = sql;
+    this.together = together;
     this.timeout = timeout;
   }
 
@@ -104,43 +122,101 @@ final class UnitProcedure {
   /**
    * What moves the cursor from koyomi_from to koyomi_done, as the schema of this database has it.
    *
+   * @param find finds the row that is moved
    * @param digest tells it from another
    */
-  private record Step(String text, String digest) {}
+  private record Step(String find, String text, String digest) {}
 
   private static Step step(Statement statement) throws SQLException {
     try (ResultSet row =
-        statement.executeQuery("select text, md5(text) from koyomi.step_text() as text")) {
+        statement.executeQuery(
+            "select find, step, md5(text::text) from koyomi.step_text() as text")) {
       row.next();
-      return new Step(row.getString(1), row.getString(2));
+      return new Step(row.getString(1), row.getString(2), row.getString(3));
+    }
+  }
+
+  /**
+   * The body's variables, which hold the values of parameters: a column of the payload as text, and
+   * one of it for each type that it is needed as.
+   */
+  private record Variables(Map<String, String> columns, Map<Value, String> values) {
+    record Value(String parameter, String type) {}
+
+    static Variables of(List<Described> statements) {
+      Map<String, String> columns = new LinkedHashMap<>();
+      Map<Value, String> values = new LinkedHashMap<>();
+      for (Described each : statements) {
+        for (int i = 0; i < each.types.size(); i++) {
+          String parameter = each.statement.parameters().get(i);
+          columns.putIfAbsent(parameter, "koyomi_v" + columns.size());
+          values.putIfAbsent(new Value(parameter, each.types.get(i)), "koyomi_p" + values.size());
+        }
+      }
+      return new Variables(columns, values);
+    }
+
+    String declared() {
+      StringBuilder text = new StringBuilder();
+      columns.values().forEach(name -> text.append("  %s text[];\n".formatted(name)));
+      values.forEach((value, name) -> text.append("  %s %s;\n".formatted(name, value.type)));
+      return text.toString();
+    }
+
+    String read() {
+      StringBuilder text = new StringBuilder();
+      columns
+          .keySet()
+          .forEach(
+              parameter ->
+                  text.append(", koyomi.values_of(s.chunk_id, %s)".formatted(literal(parameter))));
+      return text.toString();
+    }
+
+    String into() {
+      return columns.values().stream().map(name -> ", " + name).collect(Collectors.joining());
+    }
+
+    /** Where the slice is a list of some jobs: in the order of that. */
+    String listed() {
+      StringBuilder text = new StringBuilder();
+      columns
+          .values()
+          .forEach(
+              name ->
+                  text.append(
+                      "    %1$s := array(select %1$s[o + 1] from unnest(koyomi_ordinals) with ordinality as t(o, n) order by n);\n"
+                          .formatted(name)));
+      return text.toString();
+    }
+
+    String assigned() {
+      StringBuilder text = new StringBuilder();
+      values.forEach(
+          (value, name) ->
+              text.append(
+                  "    %s := %s[koyomi_done];\n".formatted(name, columns.get(value.parameter))));
+      return text.toString();
+    }
+
+    String in(Described each) {
+      Iterator<String> types = each.types.iterator();
+      return each.statement.rendered(
+          parameter -> Objects.requireNonNull(values.get(new Value(parameter, types.next()))));
     }
   }
 
   private String text(List<Described> statements, Step step) {
-    List<String> names = List.copyOf(sql.parameters());
-    StringBuilder declared = new StringBuilder();
-    StringBuilder assigned = new StringBuilder();
-    StringBuilder selected = new StringBuilder();
-    StringBuilder into = new StringBuilder();
-    for (int i = 0; i < names.size(); i++) {
-      declared.append("  koyomi_v%d text[];\n".formatted(i));
-      selected.append("koyomi.values_of(s.chunk_id, %s), ".formatted(literal(names.get(i))));
-      into.append("koyomi_v%d, ".formatted(i));
-    }
-    StringBuilder work = new StringBuilder();
-    int number = 0;
+    Variables variables = Variables.of(statements);
+    StringBuilder work = new StringBuilder(variables.assigned());
     for (Described each : statements) {
-      int first = number;
-      for (String type : each.types) {
-        declared.append("  koyomi_p%d %s;\n".formatted(number, type));
-        assigned.append(
-            "    koyomi_p%d := koyomi_v%d[koyomi_job];\n"
-                .formatted(number, names.indexOf(each.statement.parameters().get(number - first))));
-        number++;
-      }
-      int[] next = {first};
-      work.append(rendered(each, each.statement.rendered(_ -> "koyomi_p" + next[0]++)));
+      work.append(rendered(each, variables.in(each)));
     }
+    // Of a loop over rows the server keeps no count.
+    work.append(
+        loops(statements.getLast())
+            ? "    koyomi_rows := found::int;\n"
+            : "    get diagnostics koyomi_rows = row_count;\n");
     String quote = "$koyomi" + Integer.toHexString(work.toString().hashCode()) + "$";
     return """
     create or replace procedure pg_temp.koyomi_unit(
@@ -150,94 +226,145 @@ final class UnitProcedure {
     declare
       koyomi_ordinals int[];
       koyomi_version tid;
-      koyomi_job int;
+      koyomi_rows bigint;
       koyomi_row record;
       koyomi_skipped int[];
+      koyomi_begin int := koyomi_from;
       koyomi_begun timestamptz;
       koyomi_now timestamptz;
-      koyomi_end timestamptz := clock_timestamp() + interval '%8$d milliseconds';
-      koyomi_each boolean := koyomi_group = 1;
-      koyomi_full boolean;
+      koyomi_end timestamptz;
     %2$s
     begin
-      if md5(koyomi.step_text()) <> '%10$s' then
+      if md5(koyomi.step_text()::text) <> '%3$s' then
         raise exception 'the schema was migrated since this procedure was made' using errcode = 'KY015';
       end if;
-      select %3$ss.ordinals, s.ctid into %4$skoyomi_ordinals, koyomi_version
+      select s.ordinals%4$s into koyomi_ordinals%5$s
         from koyomi.slice s where s.id = koyomi_slice and s.lease = koyomi_lease and s.position = koyomi_from;
       if not found then
         raise exception 'slice %% is no longer at position %% under this lease', koyomi_slice, koyomi_from using errcode = 'KY001';
       end if;
-      for koyomi_done in koyomi_from + 1 .. koyomi_to loop
-        if koyomi_until is not null then
-          if koyomi_until < koyomi.clock() then
-            exit when koyomi_done = koyomi_from + 1;
-            raise exception 'the permit has lapsed' using errcode = 'KY009';
-          end if;
-        end if;
-        koyomi_begun := clock_timestamp();
-        if koyomi_begun > koyomi_end then
-          -- After a COMMIT, whose time is not that of the next Unit.
-          exit when koyomi_done = koyomi_from + 1;
-        end if;
-        koyomi_job := koyomi_done;
-        if koyomi_ordinals is not null then
-          koyomi_job := koyomi_ordinals[koyomi_done] + 1;
-        end if;
-    %5$s
+      if koyomi_ordinals is not null then
+        null;
     %6$s
-        if not found then
-          koyomi_skipped := koyomi_skipped || (koyomi_done - 1);
-        end if;
-        koyomi_now := clock_timestamp();
-        if koyomi_now - koyomi_begun > interval '%7$d milliseconds' then
-          raise exception 'too slow' using errcode = 'KY013';
-        end if;
-        koyomi_full := koyomi_each;
-        if not koyomi_full then
-          koyomi_full := koyomi_done - koyomi_from >= koyomi_group or koyomi_done = koyomi_to or koyomi_now > koyomi_end;
-          if koyomi_until is not null then
-            koyomi_full := koyomi_full or koyomi_until < koyomi.clock();
-          end if;
-        end if;
-        if koyomi_full then
-    %9$s
-          commit;
-          koyomi_from := koyomi_done;
-          koyomi_skipped := null;
-        end if;
+      end if;
+      koyomi_begun := clock_timestamp();
+      koyomi_end := koyomi_begun + interval '%7$d milliseconds';
+      <<jobs>>
+      while koyomi_from < koyomi_to loop
+    %8$s
+        for koyomi_done in koyomi_from + 1 .. least(koyomi_from + %9$d, koyomi_to) loop
+    %10$s
+        end loop;
       end loop;
     end %1$s
     """
         .formatted(
             quote,
-            declared,
-            selected,
-            into,
-            assigned,
-            work,
-            timeout.toMillis(),
-            CALL.toMillis(),
-            step.text,
-            step.digest);
+            variables.declared(),
+            step.digest,
+            variables.read(),
+            variables.into(),
+            variables.listed(),
+            together ? CALL.toMillis() : Math.min(CALL.toMillis(), timeout.toMillis()),
+            step.find,
+            // A transaction ends with the loop: several jobs of one are not parted.
+            together ? Integer.MAX_VALUE / 2 : FIND_EVERY,
+            together ? together(work, step) : each(work, step));
   }
 
-  /** One statement; afterwards FOUND says whether it wrote or gave a row. */
+  /**
+   * A transaction for each job. Only what its usual way needs is asked after each COMMIT: whether
+   * there is a permit, and whether the cursor moved, for which the Unit has ended in time: the call
+   * lasts no longer than a Unit may.
+   */
+  private String each(StringBuilder work, Step step) {
+    return """
+        if koyomi_until is not null then
+          exit jobs when koyomi_until < koyomi.clock();
+        end if;
+    %1$s
+    %2$s
+        if found then
+          commit;
+        else
+          -- now() is the begin of this transaction: a COMMIT's time is not that of the next Unit.
+          if clock_timestamp() - greatest(koyomi_begun, now()) > interval '%3$d milliseconds' then
+            raise exception 'too slow' using errcode = 'KY013';
+          end if;
+          perform koyomi.advance(koyomi_slice, koyomi_lease, koyomi_done - 1, 1, case when koyomi_rows = 0 then array[koyomi_done - 1] end);
+          koyomi_from := koyomi_done;
+          %4$s
+          commit;
+          exit jobs when clock_timestamp() > koyomi_end;
+        end if;
+    """
+        .formatted(work, step.text, timeout.toMillis(), step.find);
+  }
+
+  /**
+   * Several jobs in one transaction, which is closed early when the call has lasted long enough.
+   */
+  private String together(StringBuilder work, Step step) {
+    return """
+        if koyomi_until is not null then
+          if koyomi_until < koyomi.clock() then
+            exit jobs when koyomi_done = koyomi_begin + 1;
+            raise exception 'the permit has lapsed' using errcode = 'KY009';
+          end if;
+        end if;
+        koyomi_begun := clock_timestamp();
+        -- After a COMMIT, whose time is not that of the next Unit.
+        exit jobs when koyomi_begun > koyomi_end and koyomi_done = koyomi_begin + 1;
+    %1$s
+        if koyomi_rows = 0 then
+          koyomi_skipped := koyomi_skipped || (koyomi_done - 1);
+        end if;
+        koyomi_now := clock_timestamp();
+        if koyomi_now - koyomi_begun > interval '%3$d milliseconds' then
+          raise exception 'too slow' using errcode = 'KY013';
+        end if;
+        if koyomi_done - koyomi_begin >= koyomi_group or koyomi_done = koyomi_to or koyomi_now > koyomi_end or koyomi_until < koyomi.clock() then
+          koyomi_rows := case when koyomi_skipped is null then 1 else 0 end;
+    %2$s
+          if not found then
+            perform koyomi.advance(koyomi_slice, koyomi_lease, koyomi_begin, koyomi_done - koyomi_begin, koyomi_skipped);
+            koyomi_from := koyomi_done;
+            %4$s
+          end if;
+          commit;
+          koyomi_begin := koyomi_done;
+          koyomi_skipped := null;
+        end if;
+    """
+        .formatted(work, step.text, timeout.toMillis(), step.find);
+  }
+
+  /**
+   * One statement; afterwards ROW_COUNT, or FOUND of a loop, says whether it wrote or gave a row.
+   */
   private static String rendered(Described described, String text) {
     if (!described.givesRows) {
       // On a line of its own, as a comment may end the statement.
       return "    %s\n    ;\n".formatted(text);
     }
-    return QUERIES.contains(described.statement.keyword())
-        ? "    perform * from (\n%s\n    ) as koyomi_query;\n".formatted(text)
-        // Rows of a statement that writes cannot be left unread.
-        : """
-            for koyomi_row in
-        %s
-            loop
-            end loop;
-        """
-            .formatted(text);
+    if (loops(described)) {
+      // Rows of a statement that writes cannot be left unread.
+      return """
+          for koyomi_row in
+      %s
+          loop
+          end loop;
+      """
+          .formatted(text);
+    }
+    return text.regionMatches(true, 0, SELECT, 0, SELECT.length())
+        // What the server makes of it again; a query around it costs a hundredth of the job.
+        ? "    perform%s\n    ;\n".formatted(text.substring(SELECT.length()))
+        : "    perform * from (\n%s\n    ) as koyomi_query;\n".formatted(text);
+  }
+
+  private static boolean loops(Described described) {
+    return described.givesRows && !QUERIES.contains(described.statement.keyword());
   }
 
   private static String literal(String text) {

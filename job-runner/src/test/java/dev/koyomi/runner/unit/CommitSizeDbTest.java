@@ -157,6 +157,24 @@ final class CommitSizeDbTest {
     assertThat(billing.count("select count(*) from koyomi.slice")).isZero();
   }
 
+  /** A page has room for some sixty versions of the row; most of them are dead at once. */
+  @Test
+  void theRowOfASliceStaysInItsPage() throws Exception {
+    Billing billing = Way.EACH_COMPILED.billing(500);
+    billing.fire();
+    String pages = "select pg_relation_size('koyomi.slice') / 8192";
+    long before = billing.count(pages);
+    try (Connection connection = DATABASE.dataSource().getConnection()) {
+      LeasedSlice slice = billing.lease(connection, billing.join()).orElseThrow();
+      Units units = billing.units(true).on(connection);
+      int at = 0;
+      while (at < 499) {
+        at = units.run(new Units.Range(slice, at, 499), null).position();
+      }
+    }
+    assertThat(billing.count(pages) - before).isLessThan(4);
+  }
+
   /** A session lives longer than the schema that it began with. */
   @ParameterizedTest
   @EnumSource(names = {"EACH_COMPILED", "MANY_COMPILED"})
@@ -174,7 +192,7 @@ final class CommitSizeDbTest {
       billing.execute(
           before.replace(
               "update koyomi.slice set position",
-              "perform nextval(''new_steps''); update koyomi.slice set position"));
+              "perform nextval('new_steps'); update koyomi.slice set position"));
       assertThat(units.run(new Units.Range(slice, 14, 30), null))
           .isEqualTo(new Stride(30, new Ending.Reached()));
     } finally {

@@ -258,7 +258,7 @@ final class HostileUnitDbTest {
     SqlText sql =
         SqlText.parse("INSERT INTO invoice (subscription_id, amount) VALUES (:id, 1) -- one each");
     try (Connection connection = DATABASE.dataSource().getConnection()) {
-      assertThat(new UnitProcedure(sql, PATIENCE).create(connection)).isTrue();
+      assertThat(new UnitProcedure(sql, false, PATIENCE).create(connection)).isTrue();
     }
   }
 
