@@ -17,7 +17,7 @@ import java.util.Optional;
  * tables hold none that is not completed.
  */
 final class Draining {
-  private static final Duration BETWEEN_LOOKS = Duration.ofMillis(5);
+  private static final Duration BETWEEN_LOOKS = Duration.ofMillis(20);
 
   /** Longer than the slowest poll. */
   private static final Duration STANDSTILL = Duration.ofSeconds(60);

@@ -21,6 +21,8 @@ public record Entry(String title, Role role, int portion, Contender.Maker maker)
   public static final List<Entry> ALL =
       List.of(
           new Entry("koyomi-each", Role.OURS, 1, Koyomi.each(16)),
+          new Entry("koyomi-each-8", Role.VARIANT, 1, Koyomi.each(8)),
+          new Entry("koyomi-each-4", Role.VARIANT, 1, Koyomi.each(4)),
           new Entry("koyomi-flushed", Role.OURS, 1, Koyomi.flushed(16)),
           new Entry("koyomi-flushed-virtual", Role.VARIANT, 1, Koyomi.flushedOnVirtualThreads(16)),
           new Entry("koyomi-flushed-64", Role.VARIANT, 1, Koyomi.flushed(64)),
