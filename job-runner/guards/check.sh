@@ -1,0 +1,67 @@
+#!/bin/bash
+# Takes guards out of the last commit, one after the other, and sees the test of each fail: job-runner/guards/check.sh [NAME...]
+# A guard is a file NAME.patch: what it guards, "Test: " and the test that must notice, and a patch that takes it out.
+# All of them take half an hour. --applies only looks whether each still fits the code. Exit 1: one does not fit, or its test still passes.
+set -euo pipefail
+
+guards="$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)"
+root="$(cd "$guards/../.." && pwd)"
+applies=
+if [ "${1:-}" = --applies ]; then
+  applies=1
+  shift
+fi
+names=("$@")
+if [ ${#names[@]} -eq 0 ]; then
+  for file in "$guards"/*.patch; do
+    names+=("$(basename "$file" .patch)")
+  done
+fi
+
+work="$(mktemp -d "${TMPDIR:-/tmp}/koyomi-guards.XXXXXX")"
+git -C "$root" worktree add --quiet --detach "$work/code" HEAD
+trap 'git -C "$root" worktree remove --force "$work/code"; rm -rf "$work"' EXIT
+cd "$work/code"
+
+# outcome NAME TEST: one word or two, the first of them "seen" where the test noticed.
+outcome() {
+  git checkout --quiet .
+  if ! git apply "$guards/$1.patch" 2>"$work/log"; then
+    echo "does not fit"
+    return
+  fi
+  if [ -n "$applies" ]; then
+    echo "seen fitting"
+    return
+  fi
+  local code=0
+  # A test that waits for ever without its guard has noticed too.
+  timeout 300 mvn -B -ntp test -pl job-runner -am "-Dtest=$2" -Dsurefire.failIfNoSpecifiedTests=false -Dexec.skip=true \
+    >"$work/log" 2>&1 </dev/null || code=$?
+  if [ $code -eq 124 ]; then
+    echo "seen hanging"
+  elif ! grep -aq 'Tests run: [1-9]' "$work/log"; then
+    echo "does not build, or has no such test"
+  elif [ $code -eq 0 ]; then
+    echo "STILL PASSES"
+  else
+    echo "seen failing"
+  fi
+}
+
+failed=0
+for name in "${names[@]}"; do
+  if [ ! -f "$guards/$name.patch" ]; then
+    echo "There is no guard $name in $guards." >&2
+    exit 2
+  fi
+  test="$(sed -n 's/^Test: //p' "$guards/$name.patch")"
+  result="$(outcome "$name" "$test")"
+  printf '%-32s %-70s %s\n' "$name" "$test" "$result"
+  if [[ "$result" != seen* ]]; then
+    failed=1
+    cp "$work/log" "${TMPDIR:-/tmp}/koyomi-guard-$name.log"
+    echo "  what came out: ${TMPDIR:-/tmp}/koyomi-guard-$name.log"
+  fi
+done
+exit $failed
