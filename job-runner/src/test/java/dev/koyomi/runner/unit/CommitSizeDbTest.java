@@ -7,6 +7,7 @@ import dev.koyomi.runner.testing.Billing;
 import dev.koyomi.runner.testing.Rival;
 import dev.koyomi.runner.testing.TestDatabase;
 import java.sql.Connection;
+import java.util.List;
 import java.util.concurrent.atomic.AtomicInteger;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
@@ -310,6 +311,29 @@ final class CommitSizeDbTest {
                 "select string_agg(c.keys[s.ordinal + 1], ' ' order by c.id, s.ordinal)"
                     + " from koyomi.skipped s join koyomi.chunk c on c.id = s.chunk_id"))
         .isEqualTo("1 2 3 499 500 501 700");
+  }
+
+  /** A compiled Unit runs each of these in a way of its own. */
+  @ParameterizedTest
+  @ValueSource(
+      strings = {
+        "INSERT INTO invoice (subscription_id, billing_date, amount) SELECT id, :billingDate, fee"
+            + " FROM subscription WHERE id = :subscriptionId RETURNING id",
+        "SELECT fee FROM subscription WHERE id = :subscriptionId FOR UPDATE",
+        "WITH one AS (SELECT :subscriptionId::int AS id) SELECT fee FROM subscription JOIN one"
+            + " USING (id)",
+        "UPDATE subscription SET fee = fee WHERE id = :subscriptionId"
+      })
+  void countsAJobAsSkippedWhateverItsLastStatementIs(String last) throws Exception {
+    for (String commit : List.of("{mode: Each}", "{mode: Many, jobs: 7}")) {
+      Billing billing = Billing.with(DATABASE, 20, Billing.committing(Billing.unit(last), commit));
+      billing.fire();
+      billing.execute("delete from subscription where id in (1, 10, 20)");
+
+      billing.drain(true);
+
+      assertThat(billing.run()).isEqualTo("Succeeded 20/17/3/0");
+    }
   }
 
   @Test
