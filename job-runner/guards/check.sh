@@ -43,7 +43,7 @@ outcome() {
   elif ! grep -aq 'Tests run: [1-9]' "$work/log"; then
     echo "does not build, or has no such test"
   elif grep -aqE 'Tests run:.*(Failures|Errors): [1-9]' "$work/log"; then
-    echo "seen failing"
+    echo "seen failing: $(grep -aoP '^\[ERROR\]   \K.*' "$work/log" | head -1 | cut -c1-160)"
   else
     echo "STILL PASSES"
   fi
