@@ -142,6 +142,44 @@ final class FenceDbTest {
     connection.rollback();
   }
 
+  /** Also where the row stands at the place at which the procedure saw it last. */
+  @ParameterizedTest
+  @CsvSource({
+    "as leased, 0, 1, 2, 2",
+    "another lease, 1, 1, 2, 1",
+    "a position before the cursor, 0, 0, 2, 1",
+    "a position behind the cursor, 0, 2, 3, 1",
+    "the last step, 0, 1, 10, 1"
+  })
+  void theStepOfACompiledUnitMovesNothingThatIsNotTheSlices(
+      String what, int otherLease, int from, int done, int cursor) throws Exception {
+    LeasedSlice slice = lease(worker());
+    work(slice, 0);
+
+    execute(
+        """
+        do $do$
+        declare
+          koyomi_version tid := (select ctid from koyomi.slice where id = %1$d);
+          koyomi_lease bigint := %2$d;
+          koyomi_from int := %3$d;
+          koyomi_done int := %4$d;
+          koyomi_rows bigint := 1;
+          koyomi_end timestamptz := 'infinity';
+        begin
+          %5$s
+        end $do$
+        """
+            .formatted(
+                slice.id(),
+                slice.lease() + otherLease,
+                from,
+                done,
+                billing.text("select step from koyomi.step_text()")));
+
+    assertThat(billing.count("select position from koyomi.slice")).as(what).isEqualTo(cursor);
+  }
+
   /**
    * An UPDATE that matches nothing does not stop a COMMIT sent in the same flush; an exception
    * does.

@@ -29,6 +29,8 @@ import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.RegisterExtension;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** One firing is one run, however often and by whomever it is fired. */
 final class RunIdentityDbTest {
@@ -48,9 +50,10 @@ final class RunIdentityDbTest {
         .plus(Duration.ofDays(days));
   }
 
-  @Test
-  void isOneRunWhenManyFireAtOnce() throws Exception {
-    Billing billing = Billing.with(DATABASE, 700);
+  @ParameterizedTest
+  @ValueSource(strings = {"policy: Skip", "policy: Allow"})
+  void isOneRunWhenManyFireAtOnce(String overlap) throws Exception {
+    Billing billing = Billing.with(DATABASE, 700, Billing.manifest("policy: Skip", overlap));
     Instant occurrence = futureSlot(billing, 1);
 
     List<TriggerResult> results = atOnce(6, () -> billing.trigger().fire(slot(occurrence)));

@@ -299,6 +299,19 @@ final class SelectionDbTest {
     }
   }
 
+  @Test
+  void makesSlicesOfItsOwnChunksAlone() throws Exception {
+    Billing billing = Billing.with(DATABASE, 600);
+    selectingRun();
+    billing.execute(
+        "insert into koyomi.chunk (run_id, selector_token, size, keys, jobs) values (1, 77, 1,"
+            + " '{1}', '[{}]')");
+
+    assertThat(billing.fire()).isInstanceOf(TriggerResult.Dispatched.class);
+
+    assertThat(billing.count("select sum(stop - position) from koyomi.slice")).isEqualTo(600);
+  }
+
   /** Run 1, which a process that is gone selects under token 77. */
   private static Selection selectingRun() {
     DATABASE
