@@ -51,7 +51,8 @@ step enqueue-one bench EnqueueOne "-Dcontenders=koyomi-each,$others"
 step drain-one bench DrainOne "-Dcontenders=koyomi-each,koyomi-many,koyomi-chunk,$others"
 step enqueue bench Enqueue "-Dcontenders=koyomi-each,$others"
 step drain bench Drain "-Dcontenders=koyomi-each,koyomi-many,koyomi-many-500,koyomi-chunk,$others"
-step invoice bench Invoice -Djobs=300000
+step invoice bench Invoice -Djobs=300000 \
+  "-Dcontenders=koyomi-each,koyomi-each-8,koyomi-flushed,koyomi-many,koyomi-many-flushed,koyomi-chunk,$others,bare-one-flush-16,bare-one-flush-8"
 if [ -n "$peers" ]; then
   step peers "$root/bench/peers.sh" "$peers"
 fi
