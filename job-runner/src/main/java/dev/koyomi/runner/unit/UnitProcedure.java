@@ -141,7 +141,12 @@ final class UnitProcedure {
    * one of it for each type that it is needed as.
    */
   private record Variables(Map<String, String> columns, Map<Value, String> values) {
-    record Value(String parameter, String type) {}
+    record Value(String parameter, String type) {
+      /** An array of arrays is not a list of them. */
+      boolean isArray() {
+        return type.startsWith("_");
+      }
+    }
 
     static Variables of(List<Described> statements) {
       Map<String, String> columns = new LinkedHashMap<>();
@@ -159,7 +164,13 @@ final class UnitProcedure {
     String declared() {
       StringBuilder text = new StringBuilder();
       columns.values().forEach(name -> text.append("  %s text[];\n".formatted(name)));
-      values.forEach((value, name) -> text.append("  %s %s;\n".formatted(name, value.type)));
+      values.forEach(
+          (value, name) -> {
+            text.append("  %s %s;\n".formatted(name, value.type));
+            if (!value.isArray()) {
+              text.append("  %ss %s[];\n".formatted(name, value.type));
+            }
+          });
       return text.toString();
     }
 
@@ -190,12 +201,42 @@ final class UnitProcedure {
       return text.toString();
     }
 
+    /**
+     * From koyomi_from to koyomi_to in their types, as a text of each job would be read anew after
+     * each COMMIT.
+     */
+    String typed() {
+      StringBuilder text = new StringBuilder();
+      values.forEach(
+          (value, name) -> {
+            if (!value.isArray()) {
+              text.append(
+                  "        %ss := (array_fill(null::text, array[koyomi_from]) || %s[koyomi_from + 1 : koyomi_to])::%s[];\n"
+                      .formatted(name, columns.get(value.parameter), value.type));
+            }
+          });
+      return text.toString();
+    }
+
+    /** Those of one job, which may be wrong. */
+    String tried() {
+      StringBuilder text = new StringBuilder();
+      values.forEach(
+          (value, name) ->
+              text.append(
+                  "            %s := %s[koyomi_done];\n"
+                      .formatted(name, columns.get(value.parameter))));
+      return text.toString();
+    }
+
     String assigned() {
       StringBuilder text = new StringBuilder();
       values.forEach(
           (value, name) ->
               text.append(
-                  "    %s := %s[koyomi_done];\n".formatted(name, columns.get(value.parameter))));
+                  "    %s := %s[koyomi_done];\n"
+                      .formatted(
+                          name, value.isArray() ? columns.get(value.parameter) : name + "s")));
       return text.toString();
     }
 
@@ -247,6 +288,23 @@ final class UnitProcedure {
         null;
     %6$s
       end if;
+      begin
+    %11$s
+      exception when others then
+        -- What cannot be read is the error of its own job: this call does those before it, or raises it.
+        for koyomi_done in koyomi_from + 1 .. koyomi_to loop
+          begin
+    %12$s
+          exception when others then
+            if koyomi_done = koyomi_from + 1 then
+              raise;
+            end if;
+            koyomi_to := koyomi_done - 1;
+            exit;
+          end;
+        end loop;
+    %11$s
+      end;
       koyomi_begun := clock_timestamp();
       koyomi_end := koyomi_begun + interval '%7$d milliseconds';
       <<jobs>>
@@ -269,7 +327,9 @@ final class UnitProcedure {
             step.find,
             // A transaction ends with the loop: several jobs of one are not parted.
             together ? Integer.MAX_VALUE / 2 : FIND_EVERY,
-            together ? together(work, step) : each(work, step));
+            together ? together(work, step) : each(work, step),
+            variables.typed(),
+            variables.tried());
   }
 
   /**

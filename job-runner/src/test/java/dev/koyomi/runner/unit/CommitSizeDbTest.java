@@ -347,6 +347,33 @@ final class CommitSizeDbTest {
     assertThat(billing.run()).isEqualTo("Succeeded 20/0/20/0");
   }
 
+  /** A compiled Unit reads the values of many jobs at once; those of arrays it reads one by one. */
+  @ParameterizedTest
+  @EnumSource(mode = EnumSource.Mode.EXCLUDE, names = "CHUNK")
+  void whatCannotBeReadIsTheErrorOfItsOwnJob(Way way) throws Exception {
+    Billing billing =
+        Billing.with(
+            DATABASE,
+            20,
+            Billing.selecting(
+                Billing.committing(
+                    Billing.unit("SELECT :number::int, cardinality(:pair::int[]);\n" + way.sql),
+                    way.commit),
+                "CASE WHEN id IN (1, 6, 7, 20) THEN 'x' ELSE id::text END AS number,"
+                    + " CASE WHEN id = 12 THEN 'y' ELSE '{1,2}' END AS pair"));
+
+    billing.fire();
+    billing.drain(way.compiled);
+
+    assertThat(billing.run()).isEqualTo("PartiallyFailed 20/15/0/5");
+    assertThat(billing.text(INVOICES)).isEqualTo("15 invoices of 15 customers, 0 wrong");
+    assertThat(
+            billing.text(
+                "select string_agg(key || ' ' || error_class, ', ' order by key::int) from"
+                    + " koyomi.dead"))
+        .isEqualTo("1 22P02, 6 22P02, 7 22P02, 12 22P02, 20 22P02");
+  }
+
   @ParameterizedTest
   @EnumSource
   void setsAsideWhatFailsAndCommitsTheOthers(Way way) throws Exception {
