@@ -1,7 +1,7 @@
 #!/bin/bash
 # Takes guards out of the last commit, one after the other, and sees the test of each fail: job-runner/guards/check.sh [NAME...]
 # A guard is a file NAME.patch: what it guards, "Test: " and the test that must notice, and a patch that takes it out.
-# All of them take an hour on 2 cores. --applies only looks whether each still fits the code. Exit 1: one does not fit, or its test still passes.
+# All of them take half an hour on 2 cores. --applies only looks whether each still fits the code. Exit 1: one does not fit, or its test still passes.
 set -euo pipefail
 
 guards="$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)"
