@@ -46,6 +46,11 @@ final class Held {
   /** So much more than the best rate so far is stored, for a part that is faster. */
   private static final double MARGIN = 1.4;
 
+  /** Where more than stored was done all the same: then the rate is known. */
+  private static final int TRIES = 3;
+
+  private static final String RAN_OUT = "the jobs ran out before the time";
+
   private static final Duration LOOK = Duration.ofMillis(5);
 
   private final Server server;
@@ -169,6 +174,14 @@ final class Held {
   }
 
   private Part part(Kind kind, int seconds, boolean held) throws Exception {
+    Part part = once(kind, seconds, held);
+    for (int tries = 1; tries < TRIES && part.wrong.equals(Optional.of(RAN_OUT)); tries++) {
+      part = once(kind, seconds, held);
+    }
+    return part;
+  }
+
+  private Part once(Kind kind, int seconds, boolean held) throws Exception {
     DatabaseAddress database = server.freshDatabase();
     try (KoyomiBatch batch = KoyomiBatch.open(database, 4)) {
       Planned.Valid planned = batch.register(kind.form());
@@ -242,12 +255,7 @@ final class Held {
         at.add((System.nanoTime() - begin) / 1e9);
       }
       return new Part(
-          done,
-          at,
-          noise.cores(),
-          batch.drained()
-              ? Optional.of("the jobs ran out before the time: begin again, the rate is known now")
-              : Optional.empty());
+          done, at, noise.cores(), batch.drained() ? Optional.of(RAN_OUT) : Optional.empty());
     }
   }
 
