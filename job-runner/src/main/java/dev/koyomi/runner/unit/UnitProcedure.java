@@ -111,12 +111,17 @@ final class UnitProcedure {
         ParameterMetaData parameters = prepared.getParameterMetaData();
         List<String> types = new ArrayList<>();
         for (int i = 1; i <= parameters.getParameterCount(); i++) {
-          types.add(parameters.getParameterTypeName(i));
+          types.add(quoted(parameters.getParameterTypeName(i)));
         }
         all.add(new Described(statement, types, prepared.getMetaData() != null));
       }
     }
     return all;
+  }
+
+  /** As the driver has it with a schema: BIT without quotes is of one bit, "bit" of any length. */
+  private static String quoted(String type) {
+    return type.startsWith("\"") ? type : '"' + type + '"';
   }
 
   /**
@@ -144,7 +149,7 @@ final class UnitProcedure {
     record Value(String parameter, String type) {
       /** An array of arrays is not a list of them. */
       boolean isArray() {
-        return type.startsWith("_");
+        return type.matches("(.*\\.)?\"_.*");
       }
     }
 

@@ -347,7 +347,10 @@ final class CommitSizeDbTest {
     assertThat(billing.run()).isEqualTo("Succeeded 20/0/20/0");
   }
 
-  /** A compiled Unit reads the values of many jobs at once; those of arrays it reads one by one. */
+  /**
+   * A compiled Unit reads the values of many jobs at once; those of arrays it reads one by one, and
+   * none is cut to the one bit of {@code bit} without a length.
+   */
   @ParameterizedTest
   @EnumSource(mode = EnumSource.Mode.EXCLUDE, names = "CHUNK")
   void whatCannotBeReadIsTheErrorOfItsOwnJob(Way way) throws Exception {
@@ -357,10 +360,13 @@ final class CommitSizeDbTest {
             20,
             Billing.selecting(
                 Billing.committing(
-                    Billing.unit("SELECT :number::int, cardinality(:pair::int[]);\n" + way.sql),
+                    Billing.unit(
+                        "SELECT :number::int, cardinality(:pair::int[]), 1 / (B'101' ="
+                            + " :bits)::int;\n"
+                            + way.sql),
                     way.commit),
                 "CASE WHEN id IN (1, 6, 7, 20) THEN 'x' ELSE id::text END AS number,"
-                    + " CASE WHEN id = 12 THEN 'y' ELSE '{1,2}' END AS pair"));
+                    + " CASE WHEN id = 12 THEN 'y' ELSE '{1,2}' END AS pair, '101' AS bits"));
 
     billing.fire();
     billing.drain(way.compiled);
