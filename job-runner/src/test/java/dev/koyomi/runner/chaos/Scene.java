@@ -68,6 +68,12 @@ final class Scene {
           -- Half of them with an error that no attempt can mend: dead while the rest is still worked.
           raise exception 'poison' using errcode = case when p_n % 2 = 0 then '42P01' else '23514' end;
         end if;
+        -- Fails once: a retry that succeeds is what could come out of order.
+        if p_n % 97 = 1
+           and not exists (select from koyomi.failure f join koyomi.chunk c on c.id = f.chunk_id join koyomi.run r on r.id = f.run_id
+                             where c.keys[f.ordinal + 1] = p_n::text and (c.ids is not null or r.logical_date = p_day)) then
+          raise exception 'not at once' using errcode = '23514';
+        end if;
         insert into effect (n, day, lane, before)
           select p_n, p_day, v_lane, (select max(e.n) from effect e where e.day = p_day and e.lane = v_lane);
         return p_n;
