@@ -59,7 +59,10 @@ alter table koyomi.worker
   add column release int not null default 1,
   add column draining_at timestamptz,
   add column idle int not null default 0,
-  add column hindered text;
+  add column hindered text,
+  add column swept boolean not null default false;
+create index worker_unswept on koyomi.worker (id) where (stopped_at is not null or lost_at is not null) and not swept;
+comment on column koyomi.worker.swept is 'It has ended, and nothing of what it held is left.';
 comment on column koyomi.worker.release is '1: release 0.1.0, which knows neither order nor limits nor pausing.';
 comment on column koyomi.worker.hindered is 'What its Units cannot reach, as of the last heartbeat: their jobs wait, and no attempt is counted.';
 comment on column koyomi.worker.idle is 'Slots without work, as of the last heartbeat: whom to wake, and for whom to split.';
@@ -126,7 +129,9 @@ create index slice_suspect on koyomi.slice (batch_id) where suspect > 0;
 create index slice_lane on koyomi.slice (batch_id, lane, id) where lane is not null;
 -- Not "where lease is not null": the fence, which names a slice and its lease, would be taken for a use of this index, and walk over all leases of the past
 -- as long as somebody's snapshot keeps them.
-create index slice_leased on koyomi.slice (batch_id, worker_id) where worker_id is not null;
+-- With the id, so that a search from the end finds what is held now before the entries of all that was held; with the lease, so that a search for one
+-- reads no row of another.
+create index slice_leased on koyomi.slice (batch_id, worker_id, id, lease) where worker_id is not null;
 -- Searched from its end: what is left of a run is what was made last, and dead rows before it are not walked over.
 create index slice_run on koyomi.slice (run_id, id);
 

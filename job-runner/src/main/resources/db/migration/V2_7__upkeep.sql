@@ -240,7 +240,12 @@ begin
   end if;
   update koyomi.meta set beat = beat + 1, beat_at = koyomi.now()
     where beat_at <= koyomi.now() - beat_every
-      and (exists (select from koyomi.slice where worker_id is not null) or exists (select from koyomi.lane where lease is not null)
+      and (exists (select from koyomi.worker w
+                     -- From the end: while somebody's snapshot is held, an entry for each page that a slice has been on lies before.
+                     cross join lateral (select s.id from koyomi.slice s
+                                         where s.batch_id = w.batch_id and s.worker_id = w.id order by s.id desc limit 1) as held
+                     where w.stopped_at is null and w.lost_at is null)
+           or exists (select from koyomi.lane where lease is not null)
            or exists (select from koyomi.run where state = 'Selecting'));
   -- Nothing below waits for a row of the queue, so that this function can be part of no deadlock: what is locked now is done next time.
   update koyomi.worker set lost_at = koyomi.now()
@@ -248,10 +253,10 @@ begin
                  where w.stopped_at is null and w.lost_at is null and m.beat - w.beat_seen >= 6
                  for no key update of w skip locked);
   for v_slice in
-    select s.* from koyomi.slice s
+    select s.* from koyomi.worker w
+      join koyomi.slice s on s.batch_id = w.batch_id and s.worker_id = w.id
       join koyomi.run r on r.id = s.run_id
-      where s.worker_id is not null
-        and not exists (select from koyomi.worker w where w.id = s.worker_id and w.stopped_at is null and w.lost_at is null)
+      where (w.stopped_at is not null or w.lost_at is not null) and not w.swept
       for update of s skip locked
       for key share of r skip locked  -- which log_work would wait for
   loop
@@ -266,6 +271,13 @@ begin
   loop
     perform koyomi.leave_lane(v_lease);
   end loop;
+  update koyomi.worker set swept = true
+    where id in (select w.id from koyomi.worker w
+                 where (w.stopped_at is not null or w.lost_at is not null) and not w.swept
+                   and w.release > 1  -- 0.1.0 may lease after it was declared lost
+                   and not exists (select from koyomi.slice s where s.batch_id = w.batch_id and s.worker_id = w.id)
+                   and not exists (select from koyomi.lane l where l.batch_id = w.batch_id and l.worker_id = w.id)
+                 for no key update of w skip locked);
   for v_run in
     select r.id from koyomi.run r
       where r.state = 'Running'

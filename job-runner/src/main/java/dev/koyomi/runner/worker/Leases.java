@@ -9,6 +9,8 @@ final class Leases {
   /** Whether the answer has come. */
   private final Map<Long, Boolean> leases = new ConcurrentHashMap<>();
 
+  private volatile boolean answerLost;
+
   void add(long lease, boolean answered) {
     leases.put(lease, answered);
   }
@@ -20,6 +22,16 @@ final class Leases {
   /** Whether nothing is held for certain. */
   boolean none() {
     return !leases.containsValue(true);
+  }
+
+  /** A connection broke while a slot held or asked for one. */
+  void lostAnAnswer() {
+    answerLost = true;
+  }
+
+  /** Whether the queue may have leases under the process's name that no slot knows of. */
+  boolean mayBeMore() {
+    return answerLost;
   }
 
   Set<Long> all() {

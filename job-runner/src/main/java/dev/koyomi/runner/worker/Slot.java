@@ -188,6 +188,9 @@ final class Slot implements Runnable {
     boolean good = false;
     try {
       connection.setAutoCommit(true);
+      if (taken != null) {
+        shared.leases.lostAnAnswer();
+      }
       settle(connection);
       introduce(connection);
       shared.outage.succeeded(shared.nanoTime.getAsLong());

@@ -156,6 +156,11 @@ public final class WorkerProcess implements AutoCloseable {
 
   private void giveBackOthers(Slices slices, Connection connection, Leases leases)
       throws SQLException {
+    // Not at each beat of a process that never lost one: the search is long while somebody's
+    // snapshot is held.
+    if (!leases.mayBeMore()) {
+      return;
+    }
     int others = slices.giveBackOthers(connection, membership.id(), leases::all);
     if (others > 0) {
       LOG.atInfo()
