@@ -153,6 +153,65 @@ final class UpkeepDbTest {
     assertThat(billing.count("select beat from koyomi.meta")).isEqualTo(before);
   }
 
+  /** As long as somebody holds a snapshot, what was held stays in the index of leases. */
+  @Test
+  void walksOverNothingThatWasHeldOnce() throws Exception {
+    try (Rival holder = new Rival(DATABASE.dataSource())) {
+      holder.connection().setTransactionIsolation(Connection.TRANSACTION_REPEATABLE_READ);
+      holder.inOpenTransaction(open -> open.createStatement().execute("select from koyomi.batch"));
+      long gone = worker();
+      heldOnce(gone);
+      workers.leave(gone);
+      sweep();
+      long worker = worker();
+      heldOnce(worker);
+      billing.text(
+          "select koyomi.enqueue('billing/invoices', 'last', '{}', priority => 'High')::text");
+      lease(worker);
+      long beat = billing.count("select beat from koyomi.meta");
+      clock.advance(BEAT);
+
+      long read =
+          connected(
+              connection -> {
+                connection.setAutoCommit(false);
+                long before = leasesRead(connection);
+                connection.createStatement().execute("select koyomi.sweep()");
+                long after = leasesRead(connection);
+                connection.commit();
+                connection.setAutoCommit(true);
+                return after - before;
+              });
+
+      assertThat(read).isLessThan(10);
+      assertThat(billing.count("select beat from koyomi.meta")).isEqualTo(beat + 1);
+    }
+  }
+
+  /** Leases that have come to their end. */
+  private void heldOnce(long worker) {
+    billing.execute(
+        """
+        insert into koyomi.slice (batch_id, run_id, chunk_id, stop, due_at, lease, worker_id, leased_at)
+          select s.batch_id, s.run_id, s.chunk_id, s.stop, s.due_at, g, %d, s.due_at
+            from (select * from koyomi.slice order by id limit 1) s, generate_series(1, 300) g
+        """
+            .formatted(worker));
+    billing.execute("delete from koyomi.slice where worker_id = %d".formatted(worker));
+  }
+
+  /** So far in this session. */
+  private static long leasesRead(Connection connection) throws SQLException {
+    try (var row =
+        connection
+            .createStatement()
+            .executeQuery(
+                "select pg_stat_get_xact_tuples_returned('koyomi.slice_leased'::regclass)")) {
+      row.next();
+      return row.getLong(1);
+    }
+  }
+
   @Test
   void cutsRetriesOfTheSameAttemptIntoOneSliceWhenTheyAreDue() throws Exception {
     LeasedSlice slice = lease(worker());
