@@ -231,6 +231,7 @@ create index worker_old on koyomi.worker (batch_id, kind, (coalesce(stopped_at, 
 create or replace function koyomi.sweep() returns void
   language plpgsql as $$
 declare
+  v_worker koyomi.worker;
   v_slice koyomi.slice;
   v_run bigint;
   v_lease bigint;
@@ -252,15 +253,16 @@ begin
     where id in (select w.id from koyomi.worker w, koyomi.meta m
                  where w.stopped_at is null and w.lost_at is null and m.beat - w.beat_seen >= 6
                  for no key update of w skip locked);
-  for v_slice in
-    select s.* from koyomi.worker w
-      join koyomi.slice s on s.batch_id = w.batch_id and s.worker_id = w.id
-      join koyomi.run r on r.id = s.run_id
-      where (w.stopped_at is not null or w.lost_at is not null) and not w.swept
-      for update of s skip locked
-      for key share of r skip locked  -- which log_work would wait for
-  loop
-    perform koyomi.free(v_slice, exists (select from koyomi.worker w where w.id = v_slice.worker_id and w.lost_at is not null and w.draining_at is null));
+  for v_worker in select w.* from koyomi.worker w where (w.stopped_at is not null or w.lost_at is not null) and not w.swept loop
+    for v_slice in
+      select s.* from koyomi.slice s
+        join koyomi.run r on r.id = s.run_id
+        where s.batch_id = v_worker.batch_id and s.worker_id = v_worker.id
+        for update of s skip locked
+        for key share of r skip locked  -- which log_work would wait for
+    loop
+      perform koyomi.free(v_slice, v_worker.lost_at is not null and v_worker.draining_at is null);
+    end loop;
   end loop;
   for v_lease in
     select l.lease from koyomi.lane l
