@@ -1,4 +1,8 @@
 -- Noticed as: uncut failures
--- The retries of a cancelled run are left.
-create or replace function koyomi.cancel_retries(p_run bigint, p_keys text[], p_ids bigint[]) returns int
-  language sql return 0;
+-- A job that is dead is written down as one that will be tried again.
+create function koyomi.sabotage() returns trigger language plpgsql as $$
+begin
+  new.cut := new.cut and new.retry_at is not null;
+  return new;
+end $$;
+create trigger sabotage before insert on koyomi.failure for each row execute function koyomi.sabotage();
