@@ -28,9 +28,10 @@ alter table koyomi.meta
   add column version int not null default 2,
   add column beat_every interval not null default '5 seconds',
   add column installation text;
+comment on table koyomi.meta is 'One row: the schema''s version and the beat, raised by sweep() while anybody lives.';
 comment on column koyomi.meta.version is 'Version of the schema.';
 comment on column koyomi.meta.schema_version is 'The oldest schema that a runner must know to work here. Release 0.1.0 compares it with its own and reads nothing else.';
-comment on column koyomi.meta.beat_every is 'Shortest time between two beats; a worker that misses six is lost. Its heartbeats come as often.';
+comment on column koyomi.meta.beat_every is 'Shortest time between two beats; a process that misses six is lost. Heartbeats come as often.';
 comment on column koyomi.meta.installation is 'Who this schema belongs to; another installation is refused.';
 
 alter table koyomi.batch
@@ -129,9 +130,11 @@ create index slice_suspect on koyomi.slice (batch_id) where suspect > 0;
 create index slice_lane on koyomi.slice (batch_id, lane, id) where lane is not null;
 -- Not "where lease is not null": the fence, which names a slice and its lease, would be taken for a use of this index, and walk over all leases of the past
 -- as long as somebody's snapshot keeps them.
--- With the id, so that a search from the end finds what is held now before the entries of all that was held; with the lease, so that a search for one
--- reads no row of another.
-create index slice_leased on koyomi.slice (batch_id, worker_id, id, lease) where worker_id is not null;
+create index slice_leased on koyomi.slice (batch_id, worker_id, lease) where worker_id is not null;
+-- Of processes that ended before there was this mark.
+update koyomi.worker w set swept = true
+  where (w.stopped_at is not null or w.lost_at is not null)
+    and not exists (select from koyomi.slice s where s.batch_id = w.batch_id and s.worker_id = w.id);
 -- Searched from its end: what is left of a run is what was made last, and dead rows before it are not walked over.
 create index slice_run on koyomi.slice (run_id, id);
 

@@ -503,18 +503,18 @@ comment on function koyomi.lease is 'Leases one slice to a worker: the best clas
 
 -- Changes of a lease by its owner ------------------------------------------------------------------------------
 
-create function koyomi.split(p_lease bigint, p_pieces int) returns int
+create function koyomi.split(p_slice bigint, p_lease bigint, p_pieces int) returns int
   language plpgsql as $$
 declare
   v_state text;
   v_slice koyomi.slice;
   v_keep int;
 begin
-  select r.state into v_state from koyomi.run r join koyomi.slice s on s.run_id = r.id where s.lease = p_lease and s.worker_id is not null for share of r;
+  select r.state into v_state from koyomi.run r join koyomi.slice s on s.run_id = r.id where s.id = p_slice and s.lease = p_lease for share of r;
   if not found then
     return null;
   end if;
-  select * into v_slice from koyomi.slice where lease = p_lease and worker_id is not null for update;
+  select * into v_slice from koyomi.slice where id = p_slice and lease = p_lease for update;
   if not found then
     return null;
   end if;
@@ -569,12 +569,14 @@ begin
 end $$;
 comment on function koyomi.outlook is 'For the owner of this slice. better: give the rest back, for the batch is paused, or something better or older waits. hands: idle slots of other processes, as of their last heartbeats, that find nothing to do.';
 
-create or replace function koyomi.give_back(p_lease bigint) returns bigint
+create function koyomi.give_back(p_worker bigint, p_lease bigint) returns bigint
   language plpgsql as $$
 declare
+  v_batch int := (select w.batch_id from koyomi.worker w where w.id = p_worker);
   v_slice koyomi.slice;
 begin
-  select * into v_slice from koyomi.slice where lease = p_lease and worker_id is not null for update;
+  -- By the whole of the index: what was held is not walked over.
+  select * into v_slice from koyomi.slice where batch_id = v_batch and worker_id = p_worker and lease = p_lease for update;
   if found then
     perform koyomi.log_work(v_slice);
     update koyomi.slice set lease = null, worker_id = null, leased_at = null, alone = false, started = position where id = v_slice.id;
@@ -582,6 +584,12 @@ begin
   perform koyomi.leave_lane(p_lease);
   return v_slice.run_id;
 end $$;
+comment on function koyomi.give_back(bigint, bigint) is 'Frees what a worker holds under a lease, at its cursor; the run that it is of, or null when nothing is held.';
+
+create or replace function koyomi.give_back(p_lease bigint) returns bigint
+  language sql
+  return koyomi.give_back((select s.worker_id from koyomi.slice s where s.lease = p_lease and s.worker_id is not null), p_lease);
+comment on function koyomi.give_back(bigint) is 'As release 0.1.0 calls it.';
 
 create function koyomi.leases_of(p_worker bigint) returns setof bigint
   language sql stable as $$

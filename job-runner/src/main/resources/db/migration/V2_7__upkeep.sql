@@ -207,11 +207,9 @@ create function koyomi.prune_workers(p_rows int) returns int
         cross join lateral (values ('Worker', b.keep_days), ('Trigger', 1)) as k(kind, days)
         cross join lateral (
           select w.id from koyomi.worker w
-            where w.batch_id = b.id and w.kind = k.kind and (w.stopped_at is not null or w.lost_at is not null)
+            where w.batch_id = b.id and w.kind = k.kind and (w.stopped_at is not null or w.lost_at is not null) and w.swept
               and coalesce(w.stopped_at, w.lost_at) <= koyomi.now() - make_interval(days => k.days)
               and not exists (select from koyomi.run r where r.selector_id = w.id)
-              and not exists (select from koyomi.slice s where s.batch_id = b.id and s.lease is not null and s.worker_id = w.id)
-              and not exists (select from koyomi.lane l where l.lease is not null and l.worker_id = w.id)
             order by coalesce(w.stopped_at, w.lost_at) limit p_rows) as o
         limit p_rows))
       returning 1)
@@ -239,15 +237,10 @@ begin
   if not pg_try_advisory_xact_lock(hashtext('koyomi.sweep'), 0) then
     return;
   end if;
+  -- While anybody lives, whether or not it holds something: one that died idle is to be known as lost too.
   update koyomi.meta set beat = beat + 1, beat_at = koyomi.now()
     where beat_at <= koyomi.now() - beat_every
-      and (exists (select from koyomi.worker w
-                     -- From the end: while somebody's snapshot is held, an entry for each page that a slice has been on lies before.
-                     cross join lateral (select s.id from koyomi.slice s
-                                         where s.batch_id = w.batch_id and s.worker_id = w.id order by s.id desc limit 1) as held
-                     where w.stopped_at is null and w.lost_at is null)
-           or exists (select from koyomi.lane where lease is not null)
-           or exists (select from koyomi.run where state = 'Selecting'));
+      and exists (select from koyomi.worker w where w.stopped_at is null and w.lost_at is null);
   -- Nothing below waits for a row of the queue, so that this function can be part of no deadlock: what is locked now is done next time.
   update koyomi.worker set lost_at = koyomi.now()
     where id in (select w.id from koyomi.worker w, koyomi.meta m
@@ -263,20 +256,18 @@ begin
     loop
       perform koyomi.free(v_slice, v_worker.lost_at is not null and v_worker.draining_at is null);
     end loop;
-  end loop;
-  for v_lease in
-    select l.lease from koyomi.lane l
-      where l.lease is not null
-        and not exists (select from koyomi.worker w where w.id = l.worker_id and w.stopped_at is null and w.lost_at is null)
-        and not exists (select from koyomi.slice s where s.lease = l.lease and s.worker_id is not null)
-      for update skip locked
-  loop
-    perform koyomi.leave_lane(v_lease);
+    for v_lease in
+      select l.lease from koyomi.lane l
+        where l.batch_id = v_worker.batch_id and l.worker_id = v_worker.id
+          and not exists (select from koyomi.slice s where s.batch_id = l.batch_id and s.worker_id = l.worker_id and s.lease = l.lease)
+        for update skip locked
+    loop
+      perform koyomi.leave_lane(v_lease);
+    end loop;
   end loop;
   update koyomi.worker set swept = true
     where id in (select w.id from koyomi.worker w
                  where (w.stopped_at is not null or w.lost_at is not null) and not w.swept
-                   and w.release > 1  -- 0.1.0 may lease after it was declared lost
                    and not exists (select from koyomi.slice s where s.batch_id = w.batch_id and s.worker_id = w.id)
                    and not exists (select from koyomi.lane l where l.batch_id = w.batch_id and l.worker_id = w.id)
                  for no key update of w skip locked);

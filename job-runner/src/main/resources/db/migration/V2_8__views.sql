@@ -66,10 +66,19 @@ create or replace view koyomi.backlog as
     select r.batch_id, count(*) as jobs from koyomi.dead d join koyomi.run r on r.id = d.run_id where d.discarded_at is null group by r.batch_id) d
     on d.batch_id = b.id;
 
-create view koyomi.stopped_lanes as
-  select b.name as batch, l.lane, d.run_id, d.key, d.error_class, d.message, l.stopped_at,
+create view koyomi.held_lanes as
+  select b.name as batch, l.lane, held.run_id, held.key, held.error_class, held.message, held.at, held.retry_at,
          (select coalesce(sum(s.stop - s.position), 0) - 1 from koyomi.slice s where s.batch_id = l.batch_id and s.lane = l.lane) as waiting
   from koyomi.lane l
   join koyomi.batch b on b.id = l.batch_id
-  join koyomi.dead d on d.chunk_id = l.stopped_chunk and d.ordinal = l.stopped_ordinal;
-comment on view koyomi.stopped_lanes is 'Lanes that a dead job holds (spec.job.order.onDead: StopLane), and how many jobs wait behind it.';
+  cross join lateral (
+    select d.run_id, d.key, d.error_class, d.message, l.stopped_at as at, null::timestamptz as retry_at
+      from koyomi.dead d where d.chunk_id = l.stopped_chunk and d.ordinal = l.stopped_ordinal
+    union all
+    select s.run_id, c.keys[f.ordinal + 1], f.error_class, f.message, f.at, l.due_at
+      from koyomi.head_of_lane(l.batch_id, l.lane) as s
+        join koyomi.chunk c on c.id = s.chunk_id
+        join koyomi.failure f on f.chunk_id = s.chunk_id and f.ordinal = coalesce(s.ordinals[s.position + 1], s.position)
+                             and f.attempt = s.attempt - 1 and f.held
+      where l.lease is null and l.stopped_at is null) as held;
+comment on view koyomi.held_lanes is 'Lanes that a failed job holds, until its retry or (retry_at is null; spec.job.order.onDead: StopLane) until a person decides, and how many jobs wait behind it.';

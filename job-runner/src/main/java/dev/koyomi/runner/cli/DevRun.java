@@ -1,9 +1,9 @@
 package dev.koyomi.runner.cli;
 
 import dev.koyomi.crds.plan.Plan;
+import dev.koyomi.runner.history.HeldLane;
 import dev.koyomi.runner.history.History;
 import dev.koyomi.runner.history.RunRow;
-import dev.koyomi.runner.history.StoppedLane;
 import dev.koyomi.runner.queue.RunState;
 import dev.koyomi.runner.trigger.Fired;
 import dev.koyomi.runner.trigger.TriggerResult;
@@ -157,7 +157,7 @@ final class DevRun {
   }
 
   private void sayWhatIsStopped() {
-    List<StoppedLane> lanes = history.stoppedLanes(plan.batch().toString());
+    List<HeldLane> lanes = history.stoppedLanes(plan.batch().toString());
     if (!lanes.isEmpty()) {
       screen.line();
       screen.line(
@@ -166,7 +166,7 @@ final class DevRun {
                   lanes.size() == 1
                       ? "A lane is stopped by job " + lanes.getFirst().key()
                       : Shown.count(lanes.size()) + " lanes are stopped by jobs",
-                  Shown.jobs(lanes.stream().mapToLong(StoppedLane::waiting).sum()),
+                  Shown.jobs(lanes.stream().mapToLong(HeldLane::waiting).sum()),
                   plan.batch().name()));
     }
   }

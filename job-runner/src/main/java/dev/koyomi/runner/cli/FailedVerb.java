@@ -55,7 +55,9 @@ final class FailedVerb implements Callable<Integer> {
     @Option(
         names = "--error",
         paramLabel = "CLASS",
-        description = "Only with this class of error, such as 23505 or Timeout.")
+        description =
+            "Only with this error: an SQLSTATE such as 23505, the two characters of a class of"
+                + " them such as 23, or a name such as Timeout.")
     private @Nullable String error;
 
     History.Filter filter(Database database) {

@@ -2,8 +2,8 @@ package dev.koyomi.runner.cli;
 
 import dev.koyomi.runner.db.Database;
 import dev.koyomi.runner.dev.LocalPostgres;
+import dev.koyomi.runner.history.HeldLane;
 import dev.koyomi.runner.history.History;
-import dev.koyomi.runner.history.StoppedLane;
 import dev.koyomi.runner.queue.Batches;
 import dev.koyomi.runner.queue.Interventions;
 import java.sql.SQLException;
@@ -17,10 +17,10 @@ import picocli.CommandLine.Parameters;
 @Command(
     name = "resume",
     description = {
-      "Ends the pause of a batch; or, with --key, lets lanes go on that a job stopped.",
+      "Ends the pause of a batch; or, with --key or --lanes, lets lanes go on that a job stopped.",
       "",
       "A lane of an ordered batch stops at a job that is out of attempts (spec.job.order.onDead:"
-          + " StopLane). With --key the jobs behind it go on; the job itself still needs attention."
+          + " StopLane). The jobs behind it go on then; the job itself still needs attention."
     })
 final class QueueResumeVerb implements Callable<Integer> {
   private final Surroundings surroundings;
@@ -35,6 +35,9 @@ final class QueueResumeVerb implements Callable<Integer> {
       description = "The job that stopped its lane; may be repeated.")
   private List<String> keys = List.of();
 
+  @Option(names = "--lanes", description = "All lanes that a job stopped.")
+  private boolean allLanes;
+
   @Mixin private DatabaseOption option = new DatabaseOption();
 
   QueueResumeVerb(Surroundings surroundings) {
@@ -47,10 +50,10 @@ final class QueueResumeVerb implements Callable<Integer> {
     try (var opened = option.open(surroundings, LocalPostgres.Options.shared());
         Database database = opened.queue("queue resume")) {
       Batches.Batch batch = BatchArgument.find(database.jdbi(), name);
-      if (keys.isEmpty()) {
-        resume(database, batch);
-      } else {
+      if (allLanes || !keys.isEmpty()) {
         resumeLanes(database, batch);
+      } else {
+        resume(database, batch);
       }
       return ExitCode.DONE;
     }
@@ -59,7 +62,7 @@ final class QueueResumeVerb implements Callable<Integer> {
   private void resume(Database database, Batches.Batch batch) {
     boolean resumed = Interventions.done(database.jdbi(), asked -> asked.resume(batch.id()));
     screen.line((resumed ? "%s goes on." : "%s is not paused.").formatted(batch.name()));
-    List<StoppedLane> lanes = new History(database.jdbi()).stoppedLanes(batch.name());
+    List<HeldLane> lanes = new History(database.jdbi()).stoppedLanes(batch.name());
     if (!lanes.isEmpty()) {
       screen.line(
           "%s stopped by a job that needs attention: `koyomi queue show %s` lists them."
@@ -72,11 +75,13 @@ final class QueueResumeVerb implements Callable<Integer> {
   }
 
   private void resumeLanes(Database database, Batches.Batch batch) {
-    int lanes = Interventions.done(database.jdbi(), asked -> asked.resumeLanes(batch.id(), keys));
+    List<String> of = allLanes ? List.of() : keys;
+    int lanes = Interventions.done(database.jdbi(), asked -> asked.resumeLanes(batch.id(), of));
     if (lanes == 0) {
       screen.line(
           "No lane of %s is stopped by %s."
-              .formatted(batch.name(), keys.size() == 1 ? "that job" : "these jobs"));
+              .formatted(
+                  batch.name(), allLanes ? "a job" : keys.size() == 1 ? "that job" : "these jobs"));
       return;
     }
     screen.line(

@@ -2,14 +2,16 @@ package dev.koyomi.runner.cli;
 
 import dev.koyomi.runner.db.Database;
 import dev.koyomi.runner.dev.LocalPostgres;
+import dev.koyomi.runner.history.HeldLane;
 import dev.koyomi.runner.history.History;
 import dev.koyomi.runner.history.QueueRow;
-import dev.koyomi.runner.history.StoppedLane;
 import java.sql.SQLException;
+import java.time.Instant;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.Callable;
+import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
@@ -38,7 +40,7 @@ final class QueueShowVerb implements Callable<Integer> {
       History history = new History(database.jdbi());
       String batch = BatchArgument.resolve(database.jdbi(), name);
       QueueRow queue = history.queue(batch).orElseThrow();
-      List<StoppedLane> lanes = history.stoppedLanes(batch);
+      List<HeldLane> lanes = history.heldLanes(batch);
       if (output.json()) {
         OutputOption.print(surroundings.screen(), List.of(json(queue, lanes)));
       } else {
@@ -48,7 +50,7 @@ final class QueueShowVerb implements Callable<Integer> {
     }
   }
 
-  private void print(QueueRow queue, List<StoppedLane> lanes) {
+  private void print(QueueRow queue, List<HeldLane> lanes) {
     Screen screen = surroundings.screen();
     new Table(List.of("batch", ">waiting", ">running", ">retrying", ">needs attention", "paused"))
         .with(
@@ -59,28 +61,26 @@ final class QueueShowVerb implements Callable<Integer> {
             Shown.count(queue.dead()),
             paused(queue, surroundings))
         .print(screen);
-    if (lanes.isEmpty()) {
+    List<HeldLane> retrying = lanes.stream().filter(lane -> !lane.stopped()).toList();
+    if (!retrying.isEmpty()) {
+      screen.line();
+      screen.line(
+          retrying.size() == 1
+              ? "1 lane waits for the retry of a job:"
+              : "%s lanes wait for the retries of jobs:".formatted(Shown.count(retrying.size())));
+      table("held by", "next attempt", retrying, HeldLane::retryAt).print(screen);
+    }
+    List<HeldLane> stopped = lanes.stream().filter(HeldLane::stopped).toList();
+    if (stopped.isEmpty()) {
       return;
     }
     screen.line();
     screen.line(
-        lanes.size() == 1
+        stopped.size() == 1
             ? "1 lane is stopped by a job that needs attention:"
             : "%s lanes are stopped by jobs that need attention:"
-                .formatted(Shown.count(lanes.size())));
-    Table table =
-        new Table(List.of(">lane", "stopped by", ">run", ">jobs behind", "since", "cause"));
-    for (StoppedLane lane : lanes) {
-      table =
-          table.with(
-              Integer.toString(lane.lane()),
-              lane.key(),
-              Long.toString(lane.run()),
-              Shown.count(lane.waiting()),
-              Shown.time(lane.at(), surroundings.zone()),
-              lane.message());
-    }
-    table.print(screen);
+                .formatted(Shown.count(stopped.size())));
+    table("stopped by", "since", stopped, HeldLane::at).print(screen);
     screen.line();
     screen.line("What helps:");
     String batch = BatchArgument.shortName(queue.batch());
@@ -90,6 +90,23 @@ final class QueueShowVerb implements Callable<Integer> {
             "works the job again, in its place")
         .with("koyomi queue resume %s --key KEY".formatted(batch), "lets its lane go on without it")
         .print(screen);
+  }
+
+  private Table table(
+      String by, String when, List<HeldLane> lanes, Function<HeldLane, @Nullable Instant> time) {
+    Table table = new Table(List.of(">lane", by, ">run", ">jobs behind", when, "cause"));
+    for (HeldLane lane : lanes) {
+      @Nullable Instant at = time.apply(lane);
+      table =
+          table.with(
+              Integer.toString(lane.lane()),
+              lane.key(),
+              Long.toString(lane.run()),
+              Shown.count(lane.waiting()),
+              at == null ? "" : Shown.time(at, surroundings.zone()),
+              lane.message());
+    }
+    return table;
   }
 
   /** Empty when it is not. */
@@ -103,7 +120,7 @@ final class QueueShowVerb implements Callable<Integer> {
                 queue.pausedWhy() == null ? "" : ": " + queue.pausedWhy());
   }
 
-  private static Map<String, Object> json(QueueRow queue, List<StoppedLane> lanes) {
+  private static Map<String, Object> json(QueueRow queue, List<HeldLane> lanes) {
     Map<String, Object> object = new LinkedHashMap<>();
     object.put("batch", queue.batch());
     object.put("waiting", queue.waiting() - queue.retrying());
@@ -117,7 +134,11 @@ final class QueueShowVerb implements Callable<Integer> {
       put(paused, "reason", queue.pausedWhy());
       object.put("paused", paused);
     }
-    object.put("stoppedLanes", lanes.stream().map(QueueShowVerb::json).toList());
+    object.put(
+        "retryingLanes",
+        lanes.stream().filter(lane -> !lane.stopped()).map(QueueShowVerb::json).toList());
+    object.put(
+        "stoppedLanes", lanes.stream().filter(HeldLane::stopped).map(QueueShowVerb::json).toList());
     return object;
   }
 
@@ -127,7 +148,7 @@ final class QueueShowVerb implements Callable<Integer> {
     }
   }
 
-  private static Map<String, Object> json(StoppedLane lane) {
+  private static Map<String, Object> json(HeldLane lane) {
     Map<String, Object> object = new LinkedHashMap<>();
     object.put("lane", lane.lane());
     object.put("key", lane.key());
@@ -136,6 +157,9 @@ final class QueueShowVerb implements Callable<Integer> {
     object.put("errorClass", lane.errorClass());
     object.put("message", lane.message());
     object.put("at", lane.at().toString());
+    if (lane.retryAt() != null) {
+      object.put("retryAt", lane.retryAt().toString());
+    }
     return object;
   }
 }

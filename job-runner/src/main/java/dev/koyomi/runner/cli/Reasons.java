@@ -3,10 +3,10 @@ package dev.koyomi.runner.cli;
 import dev.koyomi.crds.Durations;
 import dev.koyomi.crds.occurrence.Timetable;
 import dev.koyomi.crds.plan.Plan;
+import dev.koyomi.runner.history.HeldLane;
 import dev.koyomi.runner.history.QueueRow;
 import dev.koyomi.runner.history.RunRow;
 import dev.koyomi.runner.history.Situation;
-import dev.koyomi.runner.history.StoppedLane;
 import java.time.Duration;
 import java.time.Instant;
 import java.time.ZoneId;
@@ -29,7 +29,7 @@ record Reasons(
     Plan plan,
     Situation situation,
     QueueRow queue,
-    List<StoppedLane> lanes,
+    List<HeldLane> lanes,
     Optional<RunRow> lastRun,
     ZoneId zone) {
   private static final DateTimeFormatter SLOT =
@@ -161,15 +161,14 @@ record Reasons(
   }
 
   private long behindStopped() {
-    return lanes.stream().mapToLong(StoppedLane::waiting).sum();
+    return lanes.stream().mapToLong(HeldLane::waiting).sum();
   }
 
   private Optional<String> stopped() {
     if (lanes.isEmpty()) {
       return Optional.empty();
     }
-    String keys =
-        lanes.stream().limit(KEYS).map(StoppedLane::key).collect(Collectors.joining(", "));
+    String keys = lanes.stream().limit(KEYS).map(HeldLane::key).collect(Collectors.joining(", "));
     return Optional.of(
         "%s stopped by %s%s: %s behind. `koyomi queue show %s` says what helps."
             .formatted(

@@ -101,6 +101,7 @@ final class RunsVerb implements Callable<Integer> {
   private static String why(RunRow run) {
     return Stream.of(
             run.message() == null ? "" : run.message(),
+            run.discarded() == 0 ? "" : Shown.count(run.discarded()) + " discarded",
             run.cancelled() == 0 ? "" : Shown.count(run.cancelled()) + " cancelled",
             run.expired() == 0 ? "" : Shown.count(run.expired()) + " expired")
         .filter(each -> !each.isEmpty())
@@ -121,6 +122,7 @@ final class RunsVerb implements Callable<Integer> {
     object.put("succeeded", run.succeeded());
     object.put("skipped", run.skipped());
     object.put("dead", run.dead());
+    object.put("discarded", run.discarded());
     object.put("cancelled", run.cancelled());
     object.put("expired", run.expired());
     object.put("retrying", run.retrying());

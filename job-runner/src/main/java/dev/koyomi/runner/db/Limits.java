@@ -43,35 +43,27 @@ public record Limits(Duration statement, Duration lock, Duration idleInTransacti
 
   /** Sets them for the session; it may set others for its transactions. */
   void settle(Connection connection) throws SQLException {
-    set(connection, false);
-  }
-
-  /** Sets them for the present transaction alone. */
-  public void settleTransaction(Connection connection) throws SQLException {
-    set(connection, true);
-  }
-
-  private void set(Connection connection, boolean local) throws SQLException {
     try (PreparedStatement settings =
         connection.prepareStatement(
             // A client's silence can be noticed from PostgreSQL 14 on, where the system allows it.
+            // A role may have another isolation, in which the queue's functions would not see what
+            // was committed while they waited for a lock.
             """
-            select set_config('statement_timeout', ?, local),
-                   set_config('lock_timeout', ?, local),
-                   set_config('idle_in_transaction_session_timeout', ?, local),
-                   set_config('tcp_keepalives_idle', '60', local),
-                   set_config('tcp_keepalives_interval', '10', local),
-                   set_config('tcp_keepalives_count', '6', local),
+            select set_config('statement_timeout', ?, false),
+                   set_config('lock_timeout', ?, false),
+                   set_config('idle_in_transaction_session_timeout', ?, false),
+                   set_config('default_transaction_isolation', 'read committed', false),
+                   set_config('tcp_keepalives_idle', '60', false),
+                   set_config('tcp_keepalives_interval', '10', false),
+                   set_config('tcp_keepalives_count', '6', false),
                    case when current_setting('client_connection_check_interval', true) is not null
                              and version() !~* 'visual c|mingw|darwin'
-                        then set_config('client_connection_check_interval', ?, local) end
-            from (select cast(? as boolean) as local) as how
+                        then set_config('client_connection_check_interval', ?, false) end
             """)) {
       settings.setString(1, Long.toString(statement.toMillis()));
       settings.setString(2, Long.toString(lock.toMillis()));
       settings.setString(3, Long.toString(idleInTransaction.toMillis()));
       settings.setString(4, Long.toString(CLIENT_CHECK.toMillis()));
-      settings.setBoolean(5, local);
       settings.execute();
     }
   }

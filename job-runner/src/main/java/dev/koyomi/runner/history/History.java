@@ -165,23 +165,28 @@ public final class History {
     return row.wasNull() ? null : Duration.ofMillis((long) Math.ceil(seconds * 1000));
   }
 
-  /** Lanes of the batch that a dead job holds, in their order. */
-  public List<StoppedLane> stoppedLanes(String batch) {
+  /** Lanes of the batch that a job which needs attention holds, in their order. */
+  public List<HeldLane> stoppedLanes(String batch) {
+    return heldLanes(batch).stream().filter(HeldLane::stopped).toList();
+  }
+
+  /** These, and lanes in which a job waits for its next attempt, in their order. */
+  public List<HeldLane> heldLanes(String batch) {
     return jdbi.withHandle(
         handle ->
             handle
-                .createQuery(
-                    "select * from koyomi.stopped_lanes where batch = :batch order by lane")
+                .createQuery("select * from koyomi.held_lanes where batch = :batch order by lane")
                 .bind("batch", batch)
                 .map(
                     (row, _) ->
-                        new StoppedLane(
+                        new HeldLane(
                             row.getInt("lane"),
                             row.getLong("run_id"),
                             row.getString("key"),
                             row.getString("error_class"),
                             row.getString("message"),
-                            instant(row, "stopped_at"),
+                            instant(row, "at"),
+                            instantIfAny(row, "retry_at"),
                             row.getLong("waiting")))
                 .list());
   }
@@ -251,7 +256,7 @@ public final class History {
         join koyomi.batch b on b.id = r.batch_id
         where d.discarded_at is null
           and (cast(:batch as text) is null or b.name = :batch)
-          and (cast(:error as text) is null or d.error_class = :error)
+          and (cast(:error as text) is null or :error in (d.error_class, left(d.error_class, 2)))
           and (cast(:run as bigint) is null or d.run_id = :run)
           and (cardinality(cast(:keys as text[])) = 0 or d.key = any (:keys))\
       """;
@@ -319,6 +324,7 @@ public final class History {
         row.getLong("succeeded"),
         row.getLong("skipped"),
         row.getLong("dead"),
+        row.getLong("discarded"),
         row.getLong("cancelled"),
         row.getLong("expired"),
         row.getLong("retrying"),

@@ -30,6 +30,7 @@ public record RunRow(
     long succeeded,
     long skipped,
     long dead,
+    long discarded,
     long cancelled,
     long expired,
     long retrying,
@@ -53,6 +54,6 @@ public record RunRow(
 
   /** Jobs that have come to an end, whichever. */
   public long ended() {
-    return succeeded + skipped + dead + cancelled + expired;
+    return succeeded + skipped + dead + discarded + cancelled + expired;
   }
 }

@@ -103,7 +103,7 @@ public final class Interventions {
    */
   public int resumeLanes(int batchId, List<String> keys) {
     return handle
-        .createQuery("select koyomi.resume_lanes(:batchId, :keys)")
+        .createQuery("select koyomi.resume_lanes(:batchId, nullif(cast(:keys as text[]), '{}'))")
         .bind("batchId", batchId)
         .bindArray("keys", String.class, keys)
         .mapTo(Integer.class)

@@ -320,12 +320,13 @@ public final class Slices {
    *
    * @return the new stop; empty when the lease is lost
    */
-  public Optional<Integer> split(Connection connection, long lease, int pieces)
+  public Optional<Integer> split(Connection connection, LeasedSlice slice, int pieces)
       throws SQLException {
     try (PreparedStatement statement =
-        OwnStatement.prepare(connection, "select koyomi.split(?, ?)")) {
-      statement.setLong(1, lease);
-      statement.setInt(2, pieces);
+        OwnStatement.prepare(connection, "select koyomi.split(?, ?, ?)")) {
+      statement.setLong(1, slice.id());
+      statement.setLong(2, slice.lease());
+      statement.setInt(3, pieces);
       try (ResultSet row = OwnStatement.query(statement)) {
         row.next();
         return Optional.ofNullable(row.getObject(1, Integer.class));
@@ -359,10 +360,12 @@ public final class Slices {
    *
    * @return the run that they are of; empty when nothing is held under the lease (any more)
    */
-  public Optional<Long> giveBack(Connection connection, long lease) throws SQLException {
+  public Optional<Long> giveBack(Connection connection, long worker, long lease)
+      throws SQLException {
     try (PreparedStatement statement =
-        OwnStatement.prepare(connection, "select koyomi.give_back(?)")) {
-      statement.setLong(1, lease);
+        OwnStatement.prepare(connection, "select koyomi.give_back(?, ?)")) {
+      statement.setLong(1, worker);
+      statement.setLong(2, lease);
       try (ResultSet row = OwnStatement.query(statement)) {
         row.next();
         return Optional.ofNullable(row.getObject(1, Long.class));
@@ -391,7 +394,7 @@ public final class Slices {
     }
     unknown.removeAll(known.get());
     for (long lease : unknown) {
-      Optional<Long> run = giveBack(connection, lease);
+      Optional<Long> run = giveBack(connection, worker, lease);
       if (run.isPresent()) {
         finish(connection, run.get());
       }

@@ -5,6 +5,8 @@ import java.sql.Connection;
 import java.sql.PreparedStatement;
 import java.sql.ResultSet;
 import java.sql.SQLException;
+import java.sql.Statement;
+import java.time.Duration;
 import org.jdbi.v3.core.Jdbi;
 import org.jspecify.annotations.Nullable;
 
@@ -83,6 +85,17 @@ public final class Workers {
                 .bind("worker", worker)
                 .mapTo(Boolean.class)
                 .one());
+  }
+
+  /** How often a process is to say that it lives, by {@code koyomi.meta.beat_every}. */
+  public static Duration beatEvery(Connection connection) throws SQLException {
+    try (Statement statement = connection.createStatement();
+        ResultSet row =
+            statement.executeQuery(
+                "select (extract(epoch from beat_every) * 1000)::bigint from koyomi.meta")) {
+      row.next();
+      return Duration.ofMillis(row.getLong(1));
+    }
   }
 
   /** The worker leases nothing any more; should it be killed, no job is to blame. */

@@ -1,6 +1,7 @@
 package dev.koyomi.runner.trigger;
 
 import dev.koyomi.runner.queue.Upkeep;
+import dev.koyomi.runner.queue.Workers;
 import java.sql.SQLException;
 import java.time.Duration;
 import java.util.concurrent.CountDownLatch;
@@ -10,11 +11,12 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Every five seconds while it selects or waits: say that this process lives, then sweep. A beat
- * that fails is made up for by the next one.
+ * As often as the queue wants, five seconds as it is made, while it selects or waits: say that this
+ * process lives, then sweep. A beat that fails is made up for by the next one.
  */
 final class Beat implements AutoCloseable {
-  private static final Duration INTERVAL = Duration.ofSeconds(5);
+  /** Until the queue has said it. */
+  private static final Duration USUAL = Duration.ofSeconds(5);
 
   private static final Logger LOG = LoggerFactory.getLogger(Beat.class);
 
@@ -40,15 +42,25 @@ final class Beat implements AutoCloseable {
     jdbi.useHandle(handle -> Upkeep.sweep(handle.getConnection()));
   }
 
-  private void run() {
+  private Duration interval() {
     try {
-      while (!closed.await(INTERVAL.toMillis(), TimeUnit.MILLISECONDS)) {
+      return jdbi.withHandle(handle -> Workers.beatEvery(handle.getConnection()));
+    } catch (RuntimeException | SQLException e) {
+      LOG.atDebug().setCause(e).log("the time between two beats is taken for {}", USUAL);
+      return USUAL;
+    }
+  }
+
+  private void run() {
+    Duration interval = interval();
+    try {
+      while (!closed.await(interval.toMillis(), TimeUnit.MILLISECONDS)) {
         try {
           runOnce();
         } catch (RuntimeException | SQLException e) {
           // The selection says that the database is away; nobody is declared lost meanwhile, for
           // the beats stand still too.
-          LOG.atDebug().setCause(e).log("a beat failed; the next one comes in {}", INTERVAL);
+          LOG.atDebug().setCause(e).log("a beat failed; the next one comes in {}", interval);
         }
       }
     } catch (InterruptedException e) {

@@ -3,10 +3,13 @@ package dev.koyomi.runner.worker;
 import dev.koyomi.runner.db.Database;
 import dev.koyomi.runner.db.Limits;
 import dev.koyomi.runner.queue.Upkeep;
+import dev.koyomi.runner.queue.Workers;
 import java.sql.Connection;
 import java.sql.SQLException;
 import java.sql.Statement;
 import java.time.Duration;
+import java.util.Collections;
+import java.util.List;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.ReentrantLock;
 import java.util.function.LongSupplier;
@@ -17,8 +20,8 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * The worker's own connection beside those of its slots: says every five seconds that it lives and
- * sweeps, and in between hears of new work.
+ * The worker's own connection beside those of its slots: says as often as the queue wants, five
+ * seconds as it is made, that it lives and sweeps, and in between hears of new work.
  */
 final class Heart implements AutoCloseable {
   private static final Logger LOG = LoggerFactory.getLogger(Heart.class);
@@ -43,21 +46,25 @@ final class Heart implements AutoCloseable {
   private final Lookout lookout;
   private final Runnable tick;
   private final LongSupplier nanoTime;
-  private final Duration interval;
+  private final Duration atMost;
   private final Thread thread;
   private final ReentrantLock beating = new ReentrantLock();
   private @Nullable Connection connection;
   private volatile boolean closed;
+  private Duration interval;
   private long beatAt;
   private long shownId;
 
+  /**
+   * @param atMost between two beats, where the queue would have more
+   */
   Heart(
       Database database,
       Membership membership,
       Duty duty,
       int batchId,
       Lookout lookout,
-      Duration interval,
+      Duration atMost,
       Runnable tick,
       LongSupplier nanoTime) {
     this.database = database;
@@ -65,7 +72,8 @@ final class Heart implements AutoCloseable {
     this.duty = duty;
     this.batchId = batchId;
     this.lookout = lookout;
-    this.interval = interval;
+    this.atMost = atMost;
+    this.interval = atMost;
     this.tick = tick;
     this.nanoTime = nanoTime;
     this.thread = Thread.ofPlatform().name("heart").daemon().unstarted(this::run);
@@ -83,6 +91,7 @@ final class Heart implements AutoCloseable {
   private Connection connect() throws SQLException {
     Connection opened = database.own("koyomi worker heart", Limits.HEARTBEAT);
     shownId = 0;
+    interval = Collections.min(List.of(atMost, Workers.beatEvery(opened)));
     try (Statement statement = opened.createStatement()) {
       statement.execute("listen koyomi_" + batchId);
     }

@@ -154,7 +154,7 @@ final class SliceWork {
 
   /** Keeps one piece of the rest for itself; false when the lease is lost. */
   private boolean split(int pieces) throws SQLException {
-    Optional<Integer> kept = shared.slices.split(connection, slice.lease(), pieces);
+    Optional<Integer> kept = shared.slices.split(connection, slice, pieces);
     if (kept.isPresent() && kept.get() < end) {
       end = kept.get();
       shared.lookout.announce();

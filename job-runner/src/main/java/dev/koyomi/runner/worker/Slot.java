@@ -110,9 +110,10 @@ final class Slot implements Runnable {
   /**
    * What this slot has or may have leased.
    *
+   * @param worker under whose name, which a process that was declared lost changes
    * @param run empty until the answer to the lease has come
    */
-  private record Taken(long lease, Optional<Long> run) {}
+  private record Taken(long worker, long lease, Optional<Long> run) {}
 
   Slot(Shared shared, int number) {
     this.shared = shared;
@@ -308,26 +309,22 @@ final class Slot implements Runnable {
 
   private LeaseAnswer ask(List<LeasedSlice.Mark> from, boolean values, Asking asking)
       throws SQLException {
+    long worker = shared.membership.id();
     long lease = shared.random.nextLong();
-    take(new Taken(lease, Optional.empty()));
+    take(new Taken(worker, lease, Optional.empty()));
     boolean oldest = leases % OLDEST_EVERY == OLDEST_EVERY - 1;
     boolean alone = shared.leases.none();
     return taking(
+        worker,
         asking.answer(
             new Slices.Ask(
-                shared.membership.id(),
-                lease,
-                oldest,
-                alone,
-                from,
-                values,
-                shared.work.permits().wanted())));
+                worker, lease, oldest, alone, from, values, shared.work.permits().wanted())));
   }
 
-  private LeaseAnswer taking(LeaseAnswer answer) {
+  private LeaseAnswer taking(long worker, LeaseAnswer answer) {
     take(
         answer instanceof LeaseAnswer.Leased(LeasedSlice slice)
-            ? new Taken(slice.lease(), Optional.of(slice.run()))
+            ? new Taken(worker, slice.lease(), Optional.of(slice.run()))
             : null);
     return answer;
   }
@@ -362,9 +359,10 @@ final class Slot implements Runnable {
         }
         return lease(connection, units.needsValues());
       }
+      long worker = shared.membership.id();
       if (!(taking(
-              shared.slices.finishAndNextInLane(
-                  connection, slice, shared.membership.id(), units.needsValues()))
+              worker,
+              shared.slices.finishAndNextInLane(connection, slice, worker, units.needsValues()))
           instanceof LeaseAnswer.Leased(LeasedSlice next))) {
         return lease(connection, units.needsValues());
       }
@@ -387,7 +385,8 @@ final class Slot implements Runnable {
       return;
     }
     connection.setAutoCommit(true);
-    Optional<Long> givenBack = shared.slices.giveBack(connection, unsettled.lease);
+    Optional<Long> givenBack =
+        shared.slices.giveBack(connection, unsettled.worker, unsettled.lease);
     Optional<Long> run = unsettled.run.or(() -> givenBack);
     if (run.isPresent()) {
       shared.slices.finish(connection, run.get());

@@ -36,6 +36,16 @@ class FailedDiscardVerbTest {
   }
 
   @Test
+  void theRunSaysHowMany() {
+    type("failed", "discard", "invoices", "--reason", "left us", "--yes");
+
+    assertThat(type("runs").out()).contains(" 2 discarded");
+    assertThat(type("runs", "-o", "json").out())
+        .containsPattern("\"dead\" ?: ?0")
+        .containsPattern("\"discarded\" ?: ?2");
+  }
+
+  @Test
   void changesNothingWithoutConsent() {
     Golden.assertScreen("failed-discard-no", here().answering("").type(DISCARD).all());
     Golden.assertScreen("failed-discard-nobody", type(DISCARD).all());

@@ -67,6 +67,7 @@ class ProgressTest {
         dead,
         0,
         0,
+        0,
         retrying,
         START,
         null);

@@ -48,7 +48,7 @@ class QueueVerbTest {
                 "job: {retry:", "job: {order: {mode: Fifo, onDead: StopLane}, retry:"));
     execute("update subscription set fee = null where id = 2");
     billing.fire();
-    while (billing.count("select count(*) from koyomi.stopped_lanes") == 0) {
+    while (billing.count("select count(*) from koyomi.held_lanes where retry_at is null") == 0) {
       workOnce(billing);
     }
     stopTime();
@@ -68,6 +68,50 @@ class QueueVerbTest {
                 + " attention.\n");
     billing.drain();
     assertThat(billing.run()).isEqualTo("PartiallyFailed 3/2/0/1");
+  }
+
+  @Test
+  void letsAllStoppedLanesGoOn() throws Exception {
+    Billing billing =
+        Billing.with(
+            database,
+            3,
+            Billing.manifest(
+                "job: {retry:", "job: {order: {mode: Fifo, onDead: StopLane}, retry:"));
+    execute("update subscription set fee = null where id = 2");
+    billing.fire();
+    while (billing.count("select count(*) from koyomi.held_lanes where retry_at is null") == 0) {
+      workOnce(billing);
+    }
+
+    assertThat(type("queue", "resume", "invoices", "--lanes").out())
+        .isEqualTo(
+            "1 lane of billing/invoices goes on without the job that stopped it, which still needs"
+                + " attention.\n");
+    assertThat(type("queue", "resume", "invoices", "--lanes").out())
+        .isEqualTo("No lane of billing/invoices is stopped by a job.\n");
+  }
+
+  @Test
+  void showsALaneThatWaitsForARetry() throws Exception {
+    Billing billing =
+        Billing.with(
+            database,
+            3,
+            Billing.manifest("job: {retry:", "job: {order: {mode: Fifo}, retry:")
+                .replace("initial: 10ms", "initial: 1h, max: 1h"));
+    execute("update subscription set fee = null where id = 2");
+    billing.fire();
+    while (billing.count("select count(*) from koyomi.held_lanes where retry_at is not null")
+        == 0) {
+      workOnce(billing);
+    }
+    execute("update koyomi.lane set due_at = '2026-11-01 01:00:05+09'");
+    execute("update koyomi.failure set message = 'the fee is missing'");
+
+    Golden.assertScreen("queue-show-retrying", type("queue", "show", "invoices").all());
+    assertThat(type("queue", "show", "invoices", "-o", "json").out())
+        .contains("\"retryingLanes\"", "2026-10-31T16:00:05Z");
   }
 
   @Test

@@ -25,14 +25,14 @@ final class LimitsDbTest {
   @BeforeAll
   static void aServerWithItsDefaults() {
     String url = DATABASE.address().jdbcUrl();
+    superuser(
+        "alter database %s set client_connection_check_interval = 0"
+            .formatted(url.substring(url.lastIndexOf('/') + 1)));
+  }
+
+  private static void superuser(String statement) {
     try (Database superuser = Database.direct(DATABASE.superuser(), "test")) {
-      superuser
-          .jdbi()
-          .useHandle(
-              handle ->
-                  handle.execute(
-                      "alter database %s set client_connection_check_interval = 0"
-                          .formatted(url.substring(url.lastIndexOf('/') + 1))));
+      superuser.jdbi().useHandle(handle -> handle.execute(statement));
     }
   }
 
@@ -90,6 +90,20 @@ final class LimitsDbTest {
       // The client's side: a server that is silent for longer than its own limit is gone.
       assertThat(ofVerb.getNetworkTimeout()).isEqualTo(Duration.ofMinutes(11).toMillis());
       assertThat(heart.getNetworkTimeout()).isEqualTo(Duration.ofMinutes(12).toMillis());
+    }
+  }
+
+  /** The queue's functions rely on seeing what was committed while they waited for a lock. */
+  @Test
+  void aRolesIsolationIsNotOurs() throws Exception {
+    String user = DATABASE.address().username();
+    superuser("alter role %s set default_transaction_isolation = 'serializable'".formatted(user));
+    try (Database database = Database.direct(DATABASE.address(), "koyomi test");
+        Connection connection = database.dataSource().getConnection()) {
+      assertThat(connection.getTransactionIsolation())
+          .isEqualTo(Connection.TRANSACTION_READ_COMMITTED);
+    } finally {
+      superuser("alter role %s reset default_transaction_isolation".formatted(user));
     }
   }
 

@@ -185,7 +185,7 @@ final class FairnessDbTest {
   }
 
   private Optional<Integer> splitInFour(LeasedSlice slice) throws SQLException {
-    return connected(connection -> billing.slices().split(connection, slice.lease(), 4));
+    return connected(connection -> billing.slices().split(connection, slice, 4));
   }
 
   private boolean better(LeasedSlice slice) throws SQLException {
@@ -375,7 +375,7 @@ final class FairnessDbTest {
         Rival owner = new Rival(DATABASE.dataSource())) {
       canceller.inOpenTransaction(
           open -> open.createStatement().execute("select koyomi.cancel_run(1, 'wrong')"));
-      var split = owner.blocked(connection -> billing.slices().split(connection, slice.lease(), 4));
+      var split = owner.blocked(connection -> billing.slices().split(connection, slice, 4));
       canceller.commit();
       assertThat(Rival.outcome(split)).isEqualTo(Optional.empty());
     }
@@ -404,7 +404,7 @@ final class FairnessDbTest {
     LeasedSlice slice = lease();
     try (Rival owner = new Rival(DATABASE.dataSource());
         Rival canceller = new Rival(DATABASE.dataSource())) {
-      owner.inOpenTransaction(open -> billing.slices().split(open, slice.lease(), 4));
+      owner.inOpenTransaction(open -> billing.slices().split(open, slice, 4));
       var cancelled =
           canceller.blocked(
               waiting -> waiting.createStatement().execute("select koyomi.cancel_run(1, 'wrong')"));

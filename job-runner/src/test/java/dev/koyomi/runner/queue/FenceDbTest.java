@@ -320,7 +320,8 @@ final class FenceDbTest {
   /** What was done is counted once. */
   @Test
   void givesNothingBackThatIsBeingFreed() throws Exception {
-    LeasedSlice slice = lease(worker());
+    long worker = worker();
+    LeasedSlice slice = lease(worker);
     work(slice, 0);
     try (Rival sweeper = new Rival(DATABASE.dataSource());
         Rival owner = new Rival(DATABASE.dataSource())) {
@@ -329,7 +330,8 @@ final class FenceDbTest {
               open.createStatement()
                   .execute(
                       "update koyomi.worker set stopped_at = koyomi.now(); select koyomi.sweep()"));
-      var givenBack = owner.blocked(waiting -> billing.slices().giveBack(waiting, slice.lease()));
+      var givenBack =
+          owner.blocked(waiting -> billing.slices().giveBack(waiting, worker, slice.lease()));
       assertThat(givenBack).isNotDone();
       sweeper.commit();
 

@@ -398,7 +398,8 @@ final class LaneDbTest {
     assertThat(effects()).isEqualTo("a2");
     assertThat(books())
         .isEqualTo("Running: 2 = 1 done, 1 dead, 0 discarded, 0 cancelled; 0 retrying, 0 left");
-    assertThat(billing.count("select count(*) from koyomi.stopped_lanes")).isZero();
+    assertThat(billing.count("select count(*) from koyomi.held_lanes where retry_at is null"))
+        .isZero();
   }
 
   @Test
@@ -617,7 +618,7 @@ final class LaneDbTest {
     assertThat(
             billing.text(
                 "select format('%s %s %s %s %s', batch, lane, key, error_class, waiting) from"
-                    + " koyomi.stopped_lanes"))
+                    + " koyomi.held_lanes where retry_at is null"))
         .isEqualTo("billing/invoices 1 a X 1");
     return a;
   }
@@ -813,11 +814,14 @@ final class LaneDbTest {
     billing.text("select koyomi." + verb);
 
     if (verb.startsWith("cancel_jobs")) {
-      assertThat(billing.text("select string_agg(key, ' ') from koyomi.stopped_lanes"))
+      assertThat(
+              billing.text(
+                  "select string_agg(key, ' ') from koyomi.held_lanes where retry_at is null"))
           .isEqualTo("a");
       billing.text("select koyomi.resume_lanes(1, null)::text");
     }
-    assertThat(billing.count("select count(*) from koyomi.stopped_lanes")).isZero();
+    assertThat(billing.count("select count(*) from koyomi.held_lanes where retry_at is null"))
+        .isZero();
     assertThat(books()).isEqualTo(books);
     enqueue("a", 3);
     work();

@@ -178,7 +178,7 @@ final class LostWorkerDbTest {
         connected(connection -> billing.slices().lease(connection, ask(oldest, false)));
     assertThat(busy).isEqualTo(new LeaseAnswer.Limited(Duration.ofMillis(100)));
     assertThat(tryLease(other, false).orElseThrow().suspect()).isZero();
-    connected(connection -> billing.slices().giveBack(connection, inHand.lease()));
+    connected(connection -> billing.slices().giveBack(connection, oldest, inHand.lease()));
     LeasedSlice suspect = tryLease(oldest, true).orElseThrow();
     assertThat(suspect.suspect()).isPositive();
     assertThat(better(suspect)).isFalse();
@@ -351,7 +351,8 @@ final class LostWorkerDbTest {
     }
 
     assertThat(billing.text("select error_class from koyomi.dead")).isEqualTo("WorkerLost");
-    assertThat(billing.count("select count(*) from koyomi.stopped_lanes")).isEqualTo(stopped);
+    assertThat(billing.count("select count(*) from koyomi.held_lanes where retry_at is null"))
+        .isEqualTo(stopped);
     billing.workOnce(true);
     assertThat(billing.count("select count(*) from invoice")).isEqualTo(1 - stopped);
     if (stopped == 1) {

@@ -78,9 +78,11 @@ final class OwnStatementDbTest {
     Billing billing = Billing.with(DATABASE, 10);
     billing.fire();
     try (Connection connection = DATABASE.dataSource().getConnection()) {
-      LeasedSlice slice = billing.lease(connection, billing.join()).orElseThrow();
+      long worker = billing.join();
+      LeasedSlice slice = billing.lease(connection, worker).orElseThrow();
       assertThat(Slices.position(connection, slice)).contains(0);
-      assertThat(billing.slices().giveBack(connection, slice.lease())).contains(slice.run());
+      assertThat(billing.slices().giveBack(connection, worker, slice.lease()))
+          .contains(slice.run());
     }
   }
 }

@@ -428,7 +428,7 @@ final class PeopleDbTest {
     LeasedSlice slice = lease();
     try (Rival owner = new Rival(DATABASE.dataSource());
         Rival person = new Rival(DATABASE.dataSource())) {
-      owner.inOpenTransaction(open -> billing.slices().split(open, slice.lease(), 4));
+      owner.inOpenTransaction(open -> billing.slices().split(open, slice, 4));
       var done = person.blocked(waiting -> asked(waiting, verb));
       assertThat(done).isNotDone();
       owner.commit();

@@ -146,12 +146,25 @@ final class UpkeepDbTest {
   }
 
   @Test
-  void raisesNoBeatWhileNothingIsHeld() {
+  void raisesNoBeatWhileNobodyLives() {
+    workers.leave(worker());
+    sweep();
     long before = billing.count("select beat from koyomi.meta");
 
     beats(3);
 
     assertThat(billing.count("select beat from koyomi.meta")).isEqualTo(before);
+  }
+
+  /** Else it would count as one that will come for what is enqueued next. */
+  @Test
+  void declaresAWorkerLostThatDiedWhileItHadNothing() {
+    worker();
+
+    beats(6);
+
+    assertThat(billing.count("select count(*) from koyomi.worker where lost_at is not null"))
+        .isEqualTo(1);
   }
 
   /** As long as somebody holds a snapshot, what was held stays in the index of leases. */
@@ -558,11 +571,12 @@ final class UpkeepDbTest {
 
   @Test
   void logsThePieceBeforeASliceIsGivenBack() throws Exception {
-    LeasedSlice slice = lease(worker());
+    long worker = worker();
+    LeasedSlice slice = lease(worker);
     fail(slice, 0, null);
     connected(
         connection -> {
-          billing.slices().giveBack(connection, slice.lease());
+          billing.slices().giveBack(connection, worker, slice.lease());
           return 0;
         });
 

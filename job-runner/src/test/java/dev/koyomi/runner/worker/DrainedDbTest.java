@@ -57,7 +57,9 @@ final class DrainedDbTest {
     billing.drain();
 
     assertThat(billing.count("select count(*) from invoice")).isEqualTo(1);
-    assertThat(billing.text("select key || ' ' || waiting from koyomi.stopped_lanes"))
+    assertThat(
+            billing.text(
+                "select key || ' ' || waiting from koyomi.held_lanes where retry_at is null"))
         .isEqualTo("2 1");
   }
 

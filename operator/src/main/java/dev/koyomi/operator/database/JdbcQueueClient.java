@@ -228,7 +228,10 @@ public final class JdbcQueueClient implements QueueClient {
   private static void limit(Connection connection) throws SQLException {
     try (PreparedStatement settings =
         connection.prepareStatement(
+            // A role may have another isolation, in which the queue's functions would not see what
+            // was committed while they waited for a lock.
             """
+            set transaction isolation level read committed;
             select set_config('statement_timeout', ?, true),
                    set_config('lock_timeout', ?, true),
                    set_config('idle_in_transaction_session_timeout', ?, true),
