@@ -4,7 +4,10 @@ import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 
-/** What the slots of a process hold or have asked for; whatever else has its name goes back. */
+/**
+ * What the slots of a process hold or have asked for. Once an answer was lost, whatever else has the
+ * name of the process goes back at each beat.
+ */
 final class Leases {
   /** Whether the answer has come. */
   private final Map<Long, Boolean> leases = new ConcurrentHashMap<>();
