@@ -352,15 +352,15 @@ comment on function koyomi.next_in_lane is 'Goes on behind the slice that has en
 create function koyomi.starving(p_batch int, p_worker bigint) returns boolean
   language sql stable as $$
   select exists (select from koyomi.slice s
-                 where s.batch_id = p_batch and s.suspect > 0 and s.lease is null and s.suspect_at <= koyomi.now() - interval '1 minute'
+                 where s.batch_id = p_batch and s.suspect > 0 and s.lease is null and s.suspect_at <= koyomi.now() - (select 12 * beat_every from koyomi.meta)
                    and (s.lane is null
                         or exists (select from koyomi.lane l where l.batch_id = p_batch and l.lane = s.lane and l.lease is null
-                                     and l.stopped_at is null and l.due_at <= koyomi.now() - interval '1 minute')))
+                                     and l.stopped_at is null and l.due_at <= koyomi.now() - (select 12 * beat_every from koyomi.meta))))
     and p_worker = (select min(w.id) from koyomi.worker w
                     where w.batch_id = p_batch and w.kind = 'Worker' and w.release > 1
                       and w.stopped_at is null and w.lost_at is null and w.draining_at is null)
 $$;
-comment on function koyomi.starving is 'Whether jobs that others may have died of have waited for a minute, and this worker is the one, the oldest, that gives back the rest to work them alone.';
+comment on function koyomi.starving is 'Whether jobs that others may have died of have waited for twelve beats, a minute, and this worker is the one, the oldest, that gives back the rest to work them alone.';
 
 create function koyomi.lease(
     p_worker bigint, p_lease bigint, p_oldest boolean, p_alone boolean,

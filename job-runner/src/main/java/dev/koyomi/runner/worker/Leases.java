@@ -5,8 +5,8 @@ import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 
 /**
- * What the slots of a process hold or have asked for. Once an answer was lost, whatever else has the
- * name of the process goes back at each beat.
+ * What the slots of a process hold or have asked for. Once an answer was lost, whatever else has
+ * the name of the process goes back at each beat.
  */
 final class Leases {
   /** Whether the answer has come. */

@@ -46,7 +46,9 @@ final class ChaosTest {
         LocalPostgres.start(
             FOLDER.resolve("koyomi"),
             new LocalPostgres.Options(
-                true, true, Map.of("fsync", "off", "log_statement", "none")))) {
+                true,
+                true,
+                Map.of("fsync", "off", "log_statement", "none", "deadlock_timeout", "50ms")))) {
       while (episodes == 0 || goesOn(Duration.ofNanos(System.nanoTime() - begin), histogram)) {
         play(postgres, episodes++, histogram);
       }
@@ -56,6 +58,10 @@ final class ChaosTest {
         episodes, Duration.ofNanos(System.nanoTime() - begin).toSeconds(), histogram.text());
     assertThat(histogram.total()).isPositive();
     assertThat(histogram.least()).as("hits of the rarest fault").isGreaterThanOrEqualTo(EACH);
+    assertThat(histogram.atCommit())
+        .as("hits between advance and COMMIT")
+        .isGreaterThanOrEqualTo(4L * EACH);
+    assertThat(histogram.total()).as("hits").isGreaterThanOrEqualTo(20L * EACH);
   }
 
   private static boolean goesOn(Duration since, Histogram histogram) {
@@ -101,9 +107,11 @@ final class ChaosTest {
       try (Episode episode =
           new Episode(
               database,
+              postgres.address(),
               crowd,
               manifest,
               postgres.folder().resolve("data/koyomi.log"),
+              FOLDER.resolve("workers.log"),
               workload,
               histogram,
               random)) {

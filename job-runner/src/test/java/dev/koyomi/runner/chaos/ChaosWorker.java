@@ -20,12 +20,11 @@ import java.time.Duration;
 import java.util.concurrent.atomic.AtomicLong;
 
 /**
- * A worker process to be killed, frozen and cut off; its grace times are short, and its clock jumps
- * when a line on its standard input says so. The end of the input ends it as SIGTERM would.
+ * A worker process to be killed, frozen and cut off. It waits a twentieth of the usual times, and
+ * its beats are as short as the queue says; its clock jumps when a line on its standard input says
+ * so. The end of the input ends it as SIGTERM would.
  */
 final class ChaosWorker {
-  static final Duration BEAT = Duration.ofMillis(250);
-
   private ChaosWorker() {}
 
   /** Arguments: JDBC URL, user, password, manifest, name, whether Units may be compiled. */
@@ -51,8 +50,10 @@ final class ChaosWorker {
                   arguments[4],
                   EndRule.Stopped,
                   Boolean.parseBoolean(arguments[5]),
-                  BEAT,
-                  Duration.ofSeconds(5)),
+                  Duration.ofSeconds(5),
+                  Duration.ofMillis(500),
+                  Duration.ofMillis(500),
+                  Thread.ofPlatform().name("slot-", 1).factory()),
               () -> System.nanoTime() + jump.get());
       started(worker);
       Thread.ofPlatform().daemon().start(() -> obey(jump, worker));

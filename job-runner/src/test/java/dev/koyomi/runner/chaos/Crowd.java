@@ -24,11 +24,7 @@ final class Crowd implements AutoCloseable {
     }
 
     void signal(String signal) {
-      try {
-        new ProcessBuilder("kill", "-" + signal, Long.toString(process.pid())).start().waitFor();
-      } catch (IOException | InterruptedException e) {
-        throw new IllegalStateException(e);
-      }
+      JavaProcess.signal(process, signal);
     }
 
     void jump(Duration by) {
@@ -69,26 +65,16 @@ final class Crowd implements AutoCloseable {
   private Member start() throws IOException {
     Wire wire = new Wire(port);
     String name = "chaos-" + ++started;
-    List<String> command =
-        List.of(
-            Path.of(System.getProperty("java.home"), "bin", "java").toString(),
-            "-XX:TieredStopAtLevel=1",
-            "-XX:+UseSerialGC",
-            "-Xshare:auto",
-            "-cp",
-            System.getProperty("surefire.test.class.path", System.getProperty("java.class.path")),
-            ChaosWorker.class.getName(),
+    Process process =
+        JavaProcess.start(
+            ChaosWorker.class,
+            log,
             database.jdbcUrl().replace(":" + port + "/", ":" + wire.port() + "/"),
             database.username(),
             database.password(),
             manifest.toString(),
             name,
             Boolean.toString(random.nextBoolean()));
-    Process process =
-        new ProcessBuilder(command)
-            .redirectErrorStream(true)
-            .redirectOutput(ProcessBuilder.Redirect.appendTo(log.toFile()))
-            .start();
     return new Member(name, process, wire);
   }
 

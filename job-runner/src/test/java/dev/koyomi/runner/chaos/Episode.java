@@ -5,6 +5,7 @@ import dev.koyomi.crds.plan.Planned;
 import dev.koyomi.crds.plan.Planner;
 import dev.koyomi.runner.db.Database;
 import dev.koyomi.runner.queue.Batches;
+import dev.koyomi.runner.settings.DatabaseAddress;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
@@ -12,6 +13,7 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 import java.util.Random;
 import java.util.concurrent.locks.LockSupport;
 import java.util.regex.Matcher;
@@ -27,9 +29,11 @@ final class Episode implements AutoCloseable {
   private static final int HANDS = 4;
 
   private static final int WORKERS = 3;
-  private static final Pattern HIT = Pattern.compile("LOG:  hit: ([A-Z_]+)");
+  private static final Pattern HIT =
+      Pattern.compile("LOG:  hit: ([A-Z_]+)|ERROR:  deadlock detected");
   private static final Duration START = Duration.ofMinutes(1);
   private static final Duration PEACE = Duration.ofMinutes(3);
+  private static final int IDLE_BEATS = 4;
 
   private final Database database;
   private final Sql sql;
@@ -43,9 +47,11 @@ final class Episode implements AutoCloseable {
 
   Episode(
       Database database,
+      DatabaseAddress address,
       Crowd crowd,
       Path manifest,
       Path log,
+      Path processes,
       Workload workload,
       Histogram histogram,
       Random random)
@@ -59,7 +65,7 @@ final class Episode implements AutoCloseable {
     this.random = random;
     Files.writeString(manifest, workload.manifest());
     this.batch = (Planned.Valid) Planner.plan(Manifests.read(workload.manifest()).getFirst());
-    this.firings = new Firings(database, batch);
+    this.firings = new Firings(database, address, batch, manifest, processes);
   }
 
   /** Until the time is over, then in peace; what is broken afterwards. */
@@ -107,7 +113,9 @@ final class Episode implements AutoCloseable {
         sql.number("select sum(size) from koyomi.chunk where ids is not null"),
         sql.number("select count(*) from effect"),
         sql.number("select count(*) from koyomi.failure"));
-    return new Invariants(database.jdbi()).broken(workload);
+    List<String> broken = new Invariants(database.jdbi()).broken(workload);
+    restless().ifPresent(broken::add);
+    return broken;
   }
 
   /** The time of an episode is not that of starting processes. */
@@ -178,6 +186,36 @@ final class Episode implements AutoCloseable {
     }
   }
 
+  /** Who writes though nothing is left to do: heartbeats and the beat alone may come (8). */
+  private Optional<String> restless() {
+    sql.run(
+        """
+        do $$
+        declare
+          v_table text;
+        begin
+          for v_table in select tablename from pg_tables where schemaname = 'koyomi' and tablename not in ('worker', 'meta') loop
+            execute format('create trigger idle_write after insert or update or delete on koyomi.%I for each row execute function public.idle_write()', v_table);
+          end loop;
+        end $$
+        """);
+    long end = System.nanoTime() + PEACE.toNanos();
+    while (System.nanoTime() < end) {
+      sql.run("truncate idle_write");
+      long until = sql.number("select beat from koyomi.meta") + IDLE_BEATS;
+      while (sql.number("select beat from koyomi.meta") < until && System.nanoTime() < end) {
+        pause();
+      }
+      // What was deleted at the last beats of the work may come to its end first.
+      if (sql.number("select count(*) from idle_write") == 0) {
+        return Optional.empty();
+      }
+    }
+    return Optional.of(
+        "writes to an idle queue (8): "
+            + sql.text("select string_agg(distinct what, ', ') from idle_write").orElse("no beat"));
+  }
+
   /** Faults that happen by themselves are lines of the server's log. */
   private void count(long from) throws IOException {
     try (Stream<String> lines = Files.lines(log, StandardCharsets.ISO_8859_1)) {
@@ -185,7 +223,10 @@ final class Episode implements AutoCloseable {
           .skip(from)
           .map(HIT::matcher)
           .filter(Matcher::find)
-          .forEach(hit -> histogram.hit(Fault.valueOf(hit.group(1)), 1));
+          .forEach(
+              hit ->
+                  histogram.hit(
+                      hit.group(1) == null ? Fault.COLLISION : Fault.valueOf(hit.group(1)), 1));
     }
   }
 

@@ -16,7 +16,8 @@ enum Fault {
   REFRESH("cleared and selected again", 4),
   REDRIVE("dead jobs retried", 4),
   DOUBLE_FIRING("fired twice at once", 2),
-  TRIGGER_KILLED("trigger killed while selecting", 2),
+  TRIGGER_KILLED("trigger killed while selecting (-9)", 3),
+  TRIGGER_FROZEN("trigger frozen past its takeover", 3),
   LOST_AT_COMMIT("session ended between advance and COMMIT", 0),
   FAILED_AT_COMMIT("error between advance and COMMIT", 0),
   KILLED_AT_COMMIT("worker killed between advance and COMMIT", 2);

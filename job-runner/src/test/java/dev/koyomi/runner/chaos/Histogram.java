@@ -25,7 +25,7 @@ final class Histogram {
     return Arrays.stream(Fault.values()).mapToLong(this::of).sum();
   }
 
-  private long atCommit() {
+  long atCommit() {
     return Arrays.stream(Fault.values()).filter(Fault::atCommit).mapToLong(this::of).sum();
   }
 

@@ -34,8 +34,8 @@ final class Invariants {
     count(
         broken,
         "runs of one identity",
-        "select count(*) from (select from koyomi.run where request <> '' group by batch_id,"
-            + " request having count(*) > 1) x");
+        "select count(*) from (select from koyomi.run where open_until is null group by batch_id,"
+            + " request, case when request = '' then occurrence end having count(*) > 1) x");
     count(
         broken,
         "runs that did not end",
@@ -62,6 +62,12 @@ final class Invariants {
         "targets that one selection has twice",
         "select count(*) from (select from koyomi.chunk c cross join unnest(c.keys) as key where"
             + " c.ids is null group by c.run_id, c.selector_token, key having count(*) > 1) x");
+    count(
+        broken,
+        "dispatched runs that lack a target (2)",
+        "select count(*) from koyomi.run r where r.dispatched_at is not null and r.open_until is"
+            + " null and (select count(distinct key) from koyomi.chunk c cross join unnest(c.keys)"
+            + " as key where c.run_id = r.id and c.ids is null) <> (select count(*) from target)");
     count(
         broken,
         "enqueued jobs that are not there once",
@@ -97,6 +103,18 @@ final class Invariants {
             + ENDS
             + " select count(*) from koyomi.runs r where r.succeeded <> (select count(*) from"
             + " succeeded s where s.run_id = r.id)");
+    count(
+        broken,
+        "times that are not the database's (7)",
+        """
+        select count(*) from (
+          select unnest(array[created_at, dispatched_at, ended_at]) as at from koyomi.run where open_until is null
+          union all select unnest(array[began_at, ended_at]) from koyomi.work
+          union all select at from koyomi.failure
+          union all select at from koyomi.dead
+          union all select unnest(array[started_at, stopped_at, lost_at, draining_at]) from koyomi.worker) as times
+          where at < (select at from began) or at > clock_timestamp()
+        """);
     if (workload.ordered()) {
       count(
           broken,

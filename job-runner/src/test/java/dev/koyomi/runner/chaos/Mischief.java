@@ -57,9 +57,10 @@ final class Mischief {
       case PAUSE -> pause();
       // What is selected or tried again is out of its order by intention.
       case REFRESH -> !ordered && selectAgain();
-      case REDRIVE -> !ordered && redrive();
-      case DOUBLE_FIRING -> firings.fire(2);
+      case REDRIVE -> !ordered && leased() > 0 && redrive();
+      case DOUBLE_FIRING -> leased() > 0 && firings.fire(2);
       case TRIGGER_KILLED -> firings.fireAndKill();
+      case TRIGGER_FROZEN -> firings.fireAndFreeze();
       case KILLED_AT_COMMIT -> killedAtCommit();
       case COLLISION, SPLIT, LOST_AT_COMMIT, FAILED_AT_COMMIT -> false;
     };

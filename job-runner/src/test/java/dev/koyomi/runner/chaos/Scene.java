@@ -39,7 +39,15 @@ final class Scene {
 
   private static final String SQL =
       """
-      drop table if exists effect, target, failpoint, asked cascade;
+      drop table if exists effect, target, failpoint, asked, began, busy, idle_write cascade;
+      create table began as select clock_timestamp() as at;
+      create table busy as select generate_series(1, 2) as n;
+      create table idle_write (what text not null);
+      create or replace function idle_write() returns trigger language plpgsql as $$
+      begin
+        insert into public.idle_write values (tg_table_name || ' ' || tg_op);
+        return null;
+      end $$;
       drop sequence if exists asking;
       create table asked (id bigint primary key, certain boolean not null);
       create sequence asking start 100000;
@@ -57,11 +65,19 @@ final class Scene {
       create or replace function work(p_n int, p_day date) returns int language plpgsql as $$
       declare
         v_lanes int := (select lanes from koyomi.batch limit 1);
+        v_first int;
         v_lane int := case when v_lanes > 0 then koyomi.lane_of(p_n::text, v_lanes) end;
       begin
         if random() < (select collision from failpoint) then
           raise log 'hit: COLLISION';
           raise exception 'in the way' using errcode = (array['40001', '40P01', '55P03'])[1 + floor(random() * 3)::int];
+        end if;
+        -- And real ones, which the server counts in its log: two who lock the same rows in another order.
+        if random() < (select collision from failpoint) then
+          v_first := 1 + floor(random() * 2)::int;
+          perform from busy where n = v_first for update;
+          perform pg_sleep(0.02);
+          perform from busy where n = 3 - v_first for update;
         end if;
         perform pg_sleep(0.001);
         if (select poison from target where n = p_n) then
