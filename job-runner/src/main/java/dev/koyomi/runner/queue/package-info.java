@@ -1,5 +1,5 @@
 /**
- * The tables as verbs: open, select, dispatch, lease, advance, fail, give back, redrive. The only
+ * The tables as verbs: open, select, dispatch, lease, advance, fail, give back, retry. The only
  * writer of queue rows; knows nothing of what a Unit does.
  */
 @NullMarked

@@ -61,7 +61,7 @@ final class Slot implements Runnable {
   private final int number;
   private final AtomicLong movedAt;
   private final LowWaterMark mark = new LowWaterMark();
-  private long leases;
+  private long found;
 
   private final Runnable moved = this::move;
 
@@ -301,7 +301,7 @@ final class Slot implements Runnable {
       mark.took(shared.nanoTime.getAsLong() - began);
     }
     if (answer instanceof LeaseAnswer.Leased(LeasedSlice slice)) {
-      leases++;
+      found++;
       mark.found(slice.mark());
     }
     return answer;
@@ -312,7 +312,7 @@ final class Slot implements Runnable {
     long worker = shared.membership.id();
     long lease = shared.random.nextLong();
     take(new Taken(worker, lease, Optional.empty()));
-    boolean oldest = leases % OLDEST_EVERY == OLDEST_EVERY - 1;
+    boolean oldest = found % OLDEST_EVERY == OLDEST_EVERY - 1;
     boolean alone = shared.leases.none();
     return taking(
         worker,
