@@ -177,6 +177,8 @@ final class JdbcQueueClientDbTest {
   @Test
   void itsTransactionsHaveLimits() throws Exception {
     database.clear();
+    String role = "alter role %s ".formatted(database.address().username());
+    superuser(role + "set default_transaction_isolation = 'serializable'");
     try (QueueClient queue = connect(address("right"))) {
       database
           .jdbi()
@@ -189,7 +191,8 @@ final class JdbcQueueClientDbTest {
                       begin
                         insert into seen select string_agg(current_setting(name), ' ' order by n)
                           from unnest(array['application_name', 'statement_timeout', 'lock_timeout',
-                            'idle_in_transaction_session_timeout', 'client_connection_check_interval'])
+                            'idle_in_transaction_session_timeout', 'client_connection_check_interval',
+                            'transaction_isolation'])
                             with ordinality as s(name, n);
                         return null;
                       end $$;
@@ -201,8 +204,9 @@ final class JdbcQueueClientDbTest {
               .jdbi()
               .withHandle(
                   handle -> handle.createQuery("select what from seen").mapTo(String.class).one());
-      assertThat(seen).isEqualTo("koyomi operator 15s 10s 15s 5s");
+      assertThat(seen).isEqualTo("koyomi operator 15s 10s 15s 5s read committed");
     } finally {
+      superuser(role + "reset default_transaction_isolation");
       database
           .jdbi()
           .useHandle(
@@ -210,6 +214,12 @@ final class JdbcQueueClientDbTest {
                   handle.execute(
                       "drop trigger if exists see on koyomi.batch; drop function see; drop table"
                           + " seen"));
+    }
+  }
+
+  private static void superuser(String statement) {
+    try (Database superuser = Database.direct(database.superuser(), "test")) {
+      superuser.jdbi().useHandle(handle -> handle.execute(statement));
     }
   }
 
