@@ -1,6 +1,7 @@
 #!/bin/bash
 # Takes guards out of the last commit, one after the other, and sees the test of each fail: job-runner/guards/check.sh [NAME...]
-# A guard is a file NAME.patch: what it guards, "Test: " and the test that must notice, and a patch that takes it out.
+# A guard is a file NAME.patch: what it guards, "Test: " and the test that must notice, "Module: " where that is not in job-runner, and a patch that
+# takes it out.
 # All of them take half an hour on 2 cores. --applies only looks whether each still fits the code. Exit 1: one does not fit, or its test still passes.
 set -euo pipefail
 
@@ -23,7 +24,7 @@ trap 'rm -rf "$work"; git -C "$root" worktree prune' EXIT
 git -C "$root" worktree add --quiet --detach "$work/code" HEAD
 cd "$work/code"
 
-# outcome NAME TEST: prints a few words, which begin with "seen" where all is as it should be.
+# outcome NAME MODULE TEST: prints a few words, which begin with "seen" where all is as it should be.
 outcome() {
   git checkout --quiet .
   if ! git apply "$guards/$1.patch" 2>"$work/log"; then
@@ -36,7 +37,7 @@ outcome() {
   fi
   local code=0
   # A test that waits for ever without its guard has noticed too.
-  timeout 300 mvn -B -ntp test -pl job-runner -am "-Dtest=$2" -Dsurefire.failIfNoSpecifiedTests=false -Dexec.skip=true \
+  timeout 300 mvn -B -ntp test -pl "$2" -am "-Dtest=$3" -Dsurefire.failIfNoSpecifiedTests=false -Dexec.skip=true \
     >"$work/log" 2>&1 </dev/null || code=$?
   if [ $code -eq 124 ]; then
     echo "seen hanging"
@@ -56,7 +57,8 @@ for name in "${names[@]}"; do
     exit 2
   fi
   test="$(sed -n 's/^Test: //p' "$guards/$name.patch")"
-  result="$(outcome "$name" "$test")"
+  module="$(sed -n 's/^Module: //p' "$guards/$name.patch")"
+  result="$(outcome "$name" "${module:-job-runner}" "$test")"
   printf '%-32s %-70s %s\n' "$name" "$test" "$result"
   if [[ "$result" != seen* ]]; then
     failed=1

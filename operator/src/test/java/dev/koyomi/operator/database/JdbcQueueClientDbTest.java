@@ -10,8 +10,10 @@ import dev.koyomi.runner.db.Database;
 import dev.koyomi.runner.testing.Billing;
 import dev.koyomi.runner.testing.TestDatabase;
 import java.nio.charset.StandardCharsets;
+import java.sql.Connection;
 import java.time.Duration;
 import java.time.Instant;
+import java.time.InstantSource;
 import java.util.Base64;
 import java.util.Map;
 import java.util.Objects;
@@ -168,6 +170,29 @@ final class JdbcQueueClientDbTest {
           .jdbi()
           .useHandle(handle -> handle.execute("update koyomi.meta set installation = null"));
     }
+  }
+
+  /** There may be no worker and no trigger that would. */
+  @Test
+  void aLookFreesWhatALostWorkerHeld() throws Exception {
+    Billing billing = Billing.with(database, 20);
+    billing.fire();
+    long lost = billing.join();
+    try (Connection connection = database.dataSource().getConnection()) {
+      assertThat(billing.lease(connection, lost)).isPresent();
+    }
+    billing.execute("update koyomi.worker set lost_at = koyomi.now() where id = " + lost);
+
+    try (QueueClient queue = connect(address("right"))) {
+      QueueWatch watch =
+          new QueueWatch(
+              address("right"), queue, Optional.empty(), InstantSource.system(), _ -> {});
+      watch.add(INVOICES);
+      watch.runOnce();
+      assertThat(watch.state()).isEqualTo(new QueueState.Working());
+    }
+
+    assertThat(billing.count("select count(*) from koyomi.slice where lease is not null")).isZero();
   }
 
   private static final String NEXT_TRANSACTION =
