@@ -384,6 +384,26 @@ final class LaneDbTest {
         .isEqualTo("Running: 3 = 3 done, 0 dead, 0 discarded, 0 cancelled; 0 retrying, 0 left");
   }
 
+  /** Its slice is free again, and begins with that job. */
+  @ParameterizedTest
+  @ValueSource(booleans = {true, false})
+  void countsWhatWasDoneBeforeAJobThatStaysInItsLane(boolean triedAgain) throws Exception {
+    register(STOPPING);
+    enqueue("a", 1);
+    enqueue("a", 2);
+    LeasedSlice slice = lease();
+    connected(connection -> billing.work(connection, slice, 0));
+
+    Duration retryAfter = triedAgain ? Duration.ofMinutes(1) : null;
+    connected(connection -> billing.slices().fail(connection, slice, 1, FAILURE, retryAfter));
+
+    assertThat(books())
+        .isEqualTo(
+            triedAgain
+                ? "Running: 2 = 1 done, 0 dead, 0 discarded, 0 cancelled; 1 retrying, 1 left"
+                : "Running: 2 = 1 done, 1 dead, 0 discarded, 0 cancelled; 0 retrying, 0 left");
+  }
+
   @Test
   void aDeadJobLetsItsLaneGoOn() throws Exception {
     register(BY_KEY);
@@ -670,6 +690,28 @@ final class LaneDbTest {
     assertThat(effects()).isEqualTo("b1 a2 a1");
     assertThat(books())
         .isEqualTo("Succeeded: 3 = 3 done, 0 dead, 0 discarded, 0 cancelled; 0 retrying, 0 left");
+  }
+
+  /** What has ended is in the log of work, however it ended. */
+  @ParameterizedTest
+  @ValueSource(
+      strings = {
+        "resume_lanes(1, null)",
+        "discard_dead(1, null, null, 'ann', 'a test')",
+        "clear(1, null)",
+        "cancel_run(1, 'wrong')",
+      })
+  void logsTheDeadJobThatALaneGoesOnWithout(String verb) throws Exception {
+    stopALane();
+
+    billing.text("select koyomi.%s::text".formatted(verb));
+
+    assertThat(
+            billing.text(
+                "select string_agg(format('%s-%s %s', w.first, w.stop, w.succeeded), ', ') from"
+                    + " koyomi.work w join koyomi.chunk c on c.id = w.chunk_id where c.keys[1] ="
+                    + " 'a' and w.kind = 'Done'"))
+        .isEqualTo("0-1 0");
   }
 
   @Test
