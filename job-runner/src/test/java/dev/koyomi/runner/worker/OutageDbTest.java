@@ -20,7 +20,9 @@ import dev.koyomi.runner.trigger.TriggerRun;
 import java.net.URI;
 import java.time.Duration;
 import java.time.LocalDate;
+import java.util.HashSet;
 import java.util.List;
+import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.Test;
@@ -176,6 +178,68 @@ final class OutageDbTest {
       assertThat(worker.awaitEnd()).isTrue();
     }
     assertThat(billing.run()).isEqualTo("Succeeded 10/10/0/0");
+  }
+
+  /** It is a long search while somebody's snapshot is held. */
+  @Test
+  @Timeout(60)
+  void looksForUnknownLeasesOnlyAfterAnAnswerWasLost() throws Exception {
+    Billing billing = Billing.with(DATABASE, 10);
+    WorkerProcess.Settings settings =
+        new WorkerProcess.Settings(
+            "pod", EndRule.Stopped, true, Duration.ofMillis(20), Duration.ofSeconds(10));
+    noteSearches(billing);
+    try {
+      billing.fire();
+      try (WorkerProcess worker = billing.worker(settings, System::nanoTime).start()) {
+        awaitInvoices(billing, 10);
+        awaitBeats(billing, 3);
+        assertThat(worker.moving()).isTrue();
+      }
+      assertThat(searches(billing)).isZero();
+
+      try (Wire wire = new Wire(port());
+          Database database =
+              Database.pooled(
+                  over(wire), "koyomi work", 6, Duration.ofSeconds(5), Duration.ofSeconds(10));
+          WorkerProcess worker =
+              new WorkerProcess(
+                  database, billing.plan(), billing.batchId(), settings, System::nanoTime)) {
+        wire.loseAnswerTo("koyomi.lease(");
+        worker.start();
+        while (searches(billing) == 0) {
+          Thread.onSpinWait();
+        }
+      }
+    } finally {
+      billing.execute("drop function koyomi.leases_of");
+      billing.execute("alter function koyomi.leases_found rename to leases_of");
+    }
+  }
+
+  private static void noteSearches(Billing billing) {
+    billing.execute("create table search (worker bigint)");
+    billing.execute("alter function koyomi.leases_of rename to leases_found");
+    billing.execute(
+        """
+        create function koyomi.leases_of(p_worker bigint) returns setof bigint language plpgsql as $$
+        begin
+          insert into public.search values (p_worker);
+          return query select * from koyomi.leases_found(p_worker);
+        end $$
+        """);
+  }
+
+  private static long searches(Billing billing) {
+    return billing.count("select count(*) from search");
+  }
+
+  /** So many whole beats of the only process: each begins with its heartbeat. */
+  private static void awaitBeats(Billing billing, int number) {
+    Set<String> heartbeats = new HashSet<>();
+    while (heartbeats.size() < number + 2) {
+      heartbeats.add(billing.text("select xmin::text from koyomi.worker where stopped_at is null"));
+    }
   }
 
   /** So many sessions wait for a lock in a lease. */
