@@ -6,6 +6,9 @@ import static com.tngtech.archunit.library.Architectures.layeredArchitecture;
 import static com.tngtech.archunit.library.dependencies.SlicesRuleDefinition.slices;
 import static org.assertj.core.api.Assertions.assertThat;
 
+import com.tngtech.archunit.base.DescribedPredicate;
+import com.tngtech.archunit.core.domain.JavaAccess;
+import com.tngtech.archunit.core.domain.JavaClass;
 import com.tngtech.archunit.core.domain.JavaClasses;
 import com.tngtech.archunit.core.importer.ClassFileImporter;
 import com.tngtech.archunit.core.importer.ImportOption;
@@ -15,6 +18,9 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Clock;
 import java.time.Instant;
+import java.time.InstantSource;
+import java.util.Calendar;
+import java.util.Date;
 import java.util.regex.Pattern;
 import org.junit.jupiter.api.Test;
 
@@ -101,19 +107,45 @@ final class ArchitectureTest {
         .check(runner);
   }
 
-  /** Only the database's clock decides ownership, order and due time. */
+  /**
+   * Only the database's clock decides ownership, order and due time. How long something takes is
+   * asked of {@code System.nanoTime}.
+   */
   @Test
   void theQueueAsksNoClockOfThisMachine() {
     noClasses()
         .that()
-        .resideInAnyPackage(ROOT + ".queue..", ROOT + ".history..")
+        .resideInAnyPackage(
+            ROOT + ".queue..",
+            ROOT + ".history..",
+            ROOT + ".worker..",
+            ROOT + ".trigger..",
+            ROOT + ".unit..")
         .should()
-        .callMethod(Instant.class, "now")
+        .accessTargetWhere(TELLS_THE_TIME)
         .orShould()
         .dependOnClassesThat()
-        .areAssignableTo(Clock.class)
+        .areAssignableTo(InstantSource.class)
+        .orShould()
+        .dependOnClassesThat()
+        .areAssignableTo(Date.class)
+        .orShould()
+        .dependOnClassesThat()
+        .areAssignableTo(Calendar.class)
         .check(runner);
   }
+
+  /** By a call or as a reference. */
+  private static final DescribedPredicate<JavaAccess<?>> TELLS_THE_TIME =
+      DescribedPredicate.describe(
+          "it tells the time",
+          access -> {
+            JavaClass owner = access.getTargetOwner();
+            String name = access.getName();
+            return owner.isEquivalentTo(System.class)
+                ? name.equals("currentTimeMillis")
+                : owner.getPackageName().startsWith("java.time") && name.equals("now");
+          });
 
   @Test
   void theOperatorAndKubernetesAreNotKnown() {
