@@ -150,9 +150,9 @@ final class Memory {
                           """)
                       / 1e3)),
           others,
-          succeeded == jobs
-              ? Optional.empty()
-              : Optional.of("%d of %d jobs succeeded".formatted(succeeded, jobs)));
+          succeeded != jobs
+              ? Optional.of("%d of %d jobs succeeded".formatted(succeeded, jobs))
+              : work == Work.INVOICE ? Billing.wrong(database, jobs) : Optional.empty());
     }
   }
 

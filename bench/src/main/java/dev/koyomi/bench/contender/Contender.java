@@ -64,6 +64,14 @@ public interface Contender extends AutoCloseable {
     return Map.of();
   }
 
+  /**
+   * Where the units run on the server: what is wrong when these jobs of {@link Work#START} have
+   * been done. One start for each is right.
+   */
+  default Optional<String> wrongStarts(int jobs) throws SQLException {
+    return Optional.empty();
+  }
+
   /** Whether nothing is left; asked often, so cheaper than {@link #left} where that costs much. */
   default boolean drained() throws SQLException {
     return left() == 0;

@@ -109,6 +109,7 @@ final class Koyomi implements Contender {
   @Override
   public Workers start(Unit unit) throws Exception {
     if (unit.work() == Work.START) {
+      // No key keeps a second start out: it is to be seen.
       batch.execute("create table started (id int not null, at timestamptz not null)");
     }
     return batch.start(register(unit.work()), mode.compiled, slotThreads());
@@ -136,6 +137,17 @@ final class Koyomi implements Contender {
       }
     }
     return starts;
+  }
+
+  @Override
+  public Optional<String> wrongStarts(int jobs) throws SQLException {
+    long rows = batch.number("select count(*) from started");
+    long started =
+        batch.number(
+            "select count(distinct id) from started where id between 1 and %d".formatted(jobs));
+    return rows == jobs && started == jobs
+        ? Optional.empty()
+        : Optional.of("%d starts of %d jobs after %d".formatted(rows, started, jobs));
   }
 
   @Override
