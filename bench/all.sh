@@ -1,7 +1,8 @@
 #!/bin/bash
 # Every row of the table in bench/README.md, one benchmark after the other: bench/all.sh OUT [PEERS]
 # OUT gets a file for each step and `times`, with begin and end of each; PEERS is the folder that peers.sh takes, measured last.
-# About two hours and a half on 2 cores that do nothing else, and an hour more with PEERS. STEPS="drain invoice" picks a part, TURNS=1 is a look.
+# About two hours and a half on 2 cores that do nothing else, and an hour more with PEERS. STEPS="drain invoice" picks a part, TURNS=1 is a look;
+# LANES_TURNS=1 (three are 45 minutes), HELD_TURNS=3 (20 minutes each, 1 where nothing is said), and so on, are of one benchmark.
 # Rates come last, nearest to the peers: what is compared should be measured within the hour.
 set -euo pipefail
 
@@ -14,6 +15,7 @@ out="$(cd "$1" && pwd)"
 peers="${2:-}"
 root="$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)"
 turns="${TURNS:-3}"
+HELD_TURNS="${HELD_TURNS:-1}"
 others=db-scheduler,jobrunr,quartz,raw-jdbc
 failed=()
 
@@ -35,12 +37,15 @@ step() {
   fi
 }
 
-bench() { (cd "$root" && mvn -B -ntp -q -P bench -pl bench -am -DskipTests "-Dbenchmark=$1" "-Dturns=$turns" "${@:2}" verify); }
+bench() {
+  local own="${1^^}_TURNS"
+  (cd "$root" && mvn -B -ntp -q -P bench -pl bench -am -DskipTests "-Dbenchmark=$1" "-Dturns=${!own:-$turns}" "${@:2}" verify)
+}
 
 step memory bench Memory
 step large bench Large
 step lanes bench Lanes
-step held bench Held "-Dturns=${HELD_TURNS:-1}"
+step held bench Held
 step ceilings bench Ceilings
 step wal bench Wal
 step trigger bench Trigger
