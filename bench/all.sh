@@ -60,6 +60,7 @@ step invoice bench Invoice -Djobs=300000 \
   "-Dcontenders=koyomi-each,koyomi-each-8,koyomi-flushed,koyomi-many,koyomi-many-flushed,koyomi-chunk,$others,bare-one-flush-16,bare-one-flush-8"
 if [ -n "$peers" ]; then
   step peers "$root/bench/peers.sh" "$peers"
+  step peers-enqueue-one "$root/bench/enqueue-one.sh" "$peers"
 fi
 
 if [ ${#failed[@]} -gt 0 ]; then
