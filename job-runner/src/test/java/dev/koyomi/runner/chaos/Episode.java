@@ -187,7 +187,7 @@ final class Episode implements AutoCloseable {
   }
 
   /** Who writes though nothing is left to do: heartbeats and the beat alone may come (8). */
-  private Optional<String> restless() {
+  private Optional<String> restless() throws IOException {
     sql.run(
         """
         do $$
@@ -204,6 +204,7 @@ final class Episode implements AutoCloseable {
       sql.run("truncate idle_write");
       long until = sql.number("select beat from koyomi.meta") + IDLE_BEATS;
       while (sql.number("select beat from koyomi.meta") < until && System.nanoTime() < end) {
+        crowd.fill(WORKERS);
         pause();
       }
       // What was deleted at the last beats of the work may come to its end first.
