@@ -12,10 +12,12 @@ import java.time.LocalDate;
 
 /** A trigger process to be killed and frozen while it selects. */
 final class ChaosTrigger {
-  /** Of its sessions. */
-  static final String PURPOSE = "chaos trigger process";
-
   private ChaosTrigger() {}
+
+  /** What its sessions are called. */
+  static String name(String day) {
+    return "chaos trigger process " + day;
+  }
 
   /** Arguments: JDBC URL, user, password, manifest, day. */
   public static void main(String[] arguments) throws Exception {
@@ -25,7 +27,7 @@ final class ChaosTrigger {
     try (Database database =
         Database.pooled(
             new DatabaseAddress(arguments[0], arguments[1], arguments[2]),
-            PURPOSE,
+            name(arguments[4]),
             3,
             Duration.ofSeconds(2),
             Duration.ofSeconds(30))) {

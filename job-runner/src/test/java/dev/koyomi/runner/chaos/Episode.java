@@ -26,7 +26,7 @@ import java.util.stream.Stream;
  */
 final class Episode implements AutoCloseable {
   /** Faults that are under way at the same time. */
-  private static final int HANDS = 4;
+  private static final int HANDS = 5;
 
   private static final int WORKERS = 3;
   private static final Pattern HIT =
@@ -81,6 +81,7 @@ final class Episode implements AutoCloseable {
     long end = System.nanoTime() + time.toNanos();
     List<Thread> hands = new ArrayList<>();
     for (int hand = 0; hand < HANDS; hand++) {
+      boolean atTriggers = hand == 0;
       Mischief mischief =
           new Mischief(
               database,
@@ -88,6 +89,7 @@ final class Episode implements AutoCloseable {
               crowd,
               firings,
               workload.ordered(),
+              fault -> fault.atTriggers() == atTriggers,
               new Random(random.nextLong()));
       hands.add(Thread.ofPlatform().start(() -> harm(mischief, end)));
     }

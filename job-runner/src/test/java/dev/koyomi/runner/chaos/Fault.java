@@ -14,7 +14,7 @@ enum Fault {
   CANCEL_JOBS("jobs cancelled", 1),
   PAUSE("paused and resumed", 1),
   REFRESH("cleared and selected again", 4),
-  REDRIVE("dead jobs retried", 4),
+  REDRIVE("dead jobs retried", 8),
   DOUBLE_FIRING("fired twice at once", 2),
   TRIGGER_KILLED("trigger killed while selecting (-9)", 3),
   TRIGGER_FROZEN("trigger frozen past its takeover", 3),
@@ -40,6 +40,11 @@ enum Fault {
 
   int tries() {
     return tries;
+  }
+
+  /** Of triggers, who have a hand of their own: starting one takes as long as many other faults. */
+  boolean atTriggers() {
+    return this == DOUBLE_FIRING || this == TRIGGER_KILLED || this == TRIGGER_FROZEN;
   }
 
   /** Where a transaction has all its writes, the step of the cursor too, and is not committed. */

@@ -105,7 +105,7 @@ final class Firings {
                       || sql.number(
                               "select count(*) from pg_stat_activity where state = 'active' and"
                                   + " query like '%%slow_select%%' and application_name = '%s'"
-                                      .formatted(ChaosTrigger.PURPOSE))
+                                      .formatted(ChaosTrigger.name(day.toString())))
                           > 0)
           && trigger.isAlive()
           && harm.to(trigger, day);

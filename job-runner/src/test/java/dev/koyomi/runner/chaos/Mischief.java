@@ -9,37 +9,48 @@ import java.util.List;
 import java.util.Optional;
 import java.util.Random;
 import java.util.concurrent.locks.LockSupport;
+import java.util.function.Predicate;
 import java.util.stream.Stream;
 
 /** One hand that does harm, one fault after another, in an order that its seed decides. */
 final class Mischief {
-  private static final List<Fault> FAULTS =
-      Arrays.stream(Fault.values())
-          .flatMap(fault -> Stream.generate(() -> fault).limit(fault.tries()))
-          .toList();
-
   private final Database database;
   private final Plan plan;
   private final Crowd crowd;
   private final Firings firings;
   private final boolean ordered;
+  private final List<Fault> faults;
   private final Random random;
   private final Sql sql;
 
+  /**
+   * @param which of the faults it does, as often as each is to be tried
+   */
   Mischief(
-      Database database, Plan plan, Crowd crowd, Firings firings, boolean ordered, Random random) {
+      Database database,
+      Plan plan,
+      Crowd crowd,
+      Firings firings,
+      boolean ordered,
+      Predicate<Fault> which,
+      Random random) {
     this.database = database;
     this.plan = plan;
     this.crowd = crowd;
     this.firings = firings;
     this.ordered = ordered;
+    this.faults =
+        Arrays.stream(Fault.values())
+            .filter(which)
+            .flatMap(fault -> Stream.generate(() -> fault).limit(fault.tries()))
+            .toList();
     this.random = random;
     this.sql = new Sql(database.jdbi());
   }
 
   /** Does the next fault; empty when it hit nobody's work. */
   Optional<Fault> next() throws Exception {
-    Fault fault = FAULTS.get(random.nextInt(FAULTS.size()));
+    Fault fault = faults.get(random.nextInt(faults.size()));
     return hits(fault) ? Optional.of(fault) : Optional.empty();
   }
 

@@ -1,6 +1,5 @@
 package dev.koyomi.runner.chaos;
 
-import java.util.List;
 import java.util.Random;
 
 /** What a batch of an episode is like. */
@@ -12,8 +11,8 @@ record Workload(Mode mode, String commit, int targets, boolean stopsLanes, Strin
   }
 
   static Workload random(Random random) {
-    List<Mode> modes = List.of(Mode.values());
-    Mode mode = modes.get(random.nextInt(5) % 3);
+    Mode mode =
+        random.nextBoolean() ? Mode.Unordered : random.nextBoolean() ? Mode.FifoByKey : Mode.Fifo;
     String commit =
         switch (random.nextInt(4)) {
           case 0 -> "{mode: Many, jobs: 7}";
