@@ -13,7 +13,7 @@ enum Fault {
   CANCEL_RUN("run cancelled", 1),
   CANCEL_JOBS("jobs cancelled", 1),
   PAUSE("paused and resumed", 1),
-  REFRESH("cleared and selected again", 4),
+  REFRESH("cleared and selected again", 2),
   REDRIVE("dead jobs retried", 8),
   DOUBLE_FIRING("fired twice at once", 2),
   TRIGGER_KILLED("trigger killed while selecting (-9)", 3),

@@ -20,7 +20,7 @@ import java.util.stream.IntStream;
 /** The triggers of an episode: each run is that of another day. */
 final class Firings {
   private static final LocalDate FIRST_DAY = LocalDate.of(2026, 1, 1);
-  private static final int OPEN_RUNS = 3;
+  private static final int OPEN_RUNS = 5;
   private static final Duration LOOK = Duration.ofMillis(10);
   private static final Duration PATIENCE = Duration.ofSeconds(15);
 

@@ -27,7 +27,7 @@ final class Scene {
           // Many and Chunk look for the one among many, which takes its time.
           handle.execute(
               "insert into target select g, g % ? = 0 from generate_series(1, ?) g",
-              each ? 19 : 97, workload.targets());
+              each ? 7 : 31, workload.targets());
           double rate = each ? 1 : 0.3;
           handle.execute(
               "insert into failpoint values (?, ?, ?, 0, 0)",
