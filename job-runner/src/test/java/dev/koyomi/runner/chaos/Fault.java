@@ -15,9 +15,9 @@ enum Fault {
   PAUSE("paused and resumed", 1),
   REFRESH("cleared and selected again", 2),
   REDRIVE("dead jobs retried", 8),
-  DOUBLE_FIRING("fired twice at once", 2),
+  DOUBLE_FIRING("fired twice at once", 3),
   TRIGGER_KILLED("trigger killed while selecting (-9)", 3),
-  TRIGGER_FROZEN("trigger frozen past its takeover", 3),
+  TRIGGER_FROZEN("trigger frozen past its takeover", 4),
   LOST_AT_COMMIT("session ended between advance and COMMIT", 0),
   FAILED_AT_COMMIT("error between advance and COMMIT", 0),
   KILLED_AT_COMMIT("worker killed between advance and COMMIT", 2);
