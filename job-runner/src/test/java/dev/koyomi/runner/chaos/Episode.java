@@ -26,7 +26,7 @@ import java.util.stream.Stream;
  */
 final class Episode implements AutoCloseable {
   /** Faults that are under way at the same time. */
-  private static final int HANDS = 5;
+  private static final int HANDS = 3;
 
   private static final int WORKERS = 3;
   private static final Pattern HIT =
