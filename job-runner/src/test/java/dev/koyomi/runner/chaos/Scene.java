@@ -32,7 +32,7 @@ final class Scene {
           handle.execute(
               "insert into failpoint values (?, ?, ?, 0, 0)",
               0.012 * rate * random.nextDouble(),
-              0.006 * rate * random.nextDouble(),
+              0.02 * rate * random.nextDouble(),
               0.012 * rate * random.nextDouble());
         });
   }
