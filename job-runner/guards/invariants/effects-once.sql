@@ -3,5 +3,5 @@
 do $$
 begin
   execute replace(pg_get_functiondef('koyomi.advance(bigint, bigint, int, int, int[])'::regprocedure), 'lease = p_lease and position = p_position', 'true');
-  execute replace(pg_get_functiondef('koyomi.step_text()'::regprocedure), 'lease = koyomi_lease', 'true');
+  execute replace(pg_get_functiondef('koyomi.step_text()'::regprocedure), '= koyomi_lease', 'is not null');
 end $$;
