@@ -1,5 +1,10 @@
 -- What people ask for. Each is one transaction and returns how many jobs it touched: rolled back, it is its own dry run.
 
+create function koyomi.is_of(p_error_class text, p_error text) returns boolean
+  language sql immutable
+  return p_error is null or p_error in (p_error_class, case when length(p_error_class) = 5 then left(p_error_class, 2) end);
+comment on function koyomi.is_of is 'Whether an error is the one that is asked for, or of that class of SQLSTATEs (PostgreSQL manual, appendix A: the first two characters). Null asks for any.';
+
 create function koyomi.retry_dead(p_run bigint, p_keys text[], p_error text) returns int
   language plpgsql as $$
 declare
@@ -16,7 +21,7 @@ begin
     raise exception 'run % is being selected at this moment: retry its jobs when it has been dispatched', p_run using errcode = 'KY004';
   end if;
   if not exists (select from koyomi.dead where run_id = p_run and discarded_at is null
-                   and (p_keys is null or key = any (p_keys)) and (p_error is null or p_error in (error_class, left(error_class, 2)))) then
+                   and (p_keys is null or key = any (p_keys)) and koyomi.is_of(error_class, p_error)) then
     return 0;
   end if;
   begin
@@ -29,7 +34,7 @@ begin
   with held as (
     select l.lane, d.chunk_id, d.ordinal from koyomi.lane l join koyomi.dead d on d.chunk_id = l.stopped_chunk and d.ordinal = l.stopped_ordinal
       where l.batch_id = v_run.batch_id and d.run_id = p_run
-        and (p_keys is null or d.key = any (p_keys)) and (p_error is null or p_error in (d.error_class, left(d.error_class, 2)))
+        and (p_keys is null or d.key = any (p_keys)) and koyomi.is_of(d.error_class, p_error)
       order by l.lane for update of l),
   freed as (
     update koyomi.lane l set stopped_at = null, stopped_chunk = null, stopped_ordinal = null, due_at = koyomi.now()
@@ -40,7 +45,7 @@ begin
   select count(*) into v_in_place from taken;
   with taken as (
     delete from koyomi.dead where run_id = p_run and discarded_at is null
-        and (p_keys is null or key = any (p_keys)) and (p_error is null or p_error in (error_class, left(error_class, 2)))
+        and (p_keys is null or key = any (p_keys)) and koyomi.is_of(error_class, p_error)
       returning chunk_id, ordinal, attempt),
   made as (
     insert into koyomi.slice (batch_id, run_id, chunk_id, attempt, prior, ordinals, stop, due_at, priority, uniq)
@@ -147,7 +152,7 @@ begin
   with gone as (
     update koyomi.dead set discarded_at = koyomi.now(), discarded_by = p_by, discard_reason = p_reason
       where run_id = p_run and discarded_at is null
-        and (p_keys is null or key = any (p_keys)) and (p_error is null or p_error in (error_class, left(error_class, 2)))
+        and (p_keys is null or key = any (p_keys)) and koyomi.is_of(error_class, p_error)
       returning chunk_id, ordinal)
   select count(*), array_agg(l.lane order by l.lane) filter (where l.lane is not null) into v_jobs, v_lanes
     from gone g left join koyomi.lane l on l.batch_id = v_batch and l.stopped_chunk = g.chunk_id and l.stopped_ordinal = g.ordinal;

@@ -256,7 +256,7 @@ public final class History {
         join koyomi.batch b on b.id = r.batch_id
         where d.discarded_at is null
           and (cast(:batch as text) is null or b.name = :batch)
-          and (cast(:error as text) is null or :error in (d.error_class, left(d.error_class, 2)))
+          and koyomi.is_of(d.error_class, :error)
           and (cast(:run as bigint) is null or d.run_id = :run)
           and (cardinality(cast(:keys as text[])) = 0 or d.key = any (:keys))\
       """;

@@ -36,6 +36,22 @@ class FailedDiscardVerbTest {
   }
 
   @Test
+  void takesThoseOfAClassOfErrors() {
+    for (String error : new String[] {"23", "23502"}) {
+      assertThat(
+              type("failed", "discard", "--error", error, "--reason", "x", "--all", "--dry-run")
+                  .out())
+          .contains("2 jobs would be set aside");
+      assertThat(type("failed", "list", "--error", error).out()).contains("invoices");
+      assertThat(type("failed", "retry", "--error", error, "--all", "--dry-run").out())
+          .contains("2 jobs would");
+    }
+    for (String other : new String[] {"22", "2", "235", "23503"}) {
+      assertThat(type("failed", "list", "--error", other).out()).doesNotContain("invoices");
+    }
+  }
+
+  @Test
   void theRunSaysHowMany() {
     type("failed", "discard", "invoices", "--reason", "left us", "--yes");
 

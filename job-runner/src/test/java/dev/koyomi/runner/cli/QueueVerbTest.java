@@ -40,17 +40,7 @@ class QueueVerbTest {
 
   @Test
   void letsALaneGoOnWithoutTheJobThatStoppedIt() throws Exception {
-    Billing billing =
-        Billing.with(
-            database,
-            3,
-            Billing.manifest(
-                "job: {retry:", "job: {order: {mode: Fifo, onDead: StopLane}, retry:"));
-    execute("update subscription set fee = null where id = 2");
-    billing.fire();
-    while (billing.count("select count(*) from koyomi.held_lanes where retry_at is null") == 0) {
-      workOnce(billing);
-    }
+    Billing billing = stoppedLane();
     stopTime();
 
     Golden.assertScreen("queue-show-stopped", type("queue", "show", "invoices").all());
@@ -72,17 +62,7 @@ class QueueVerbTest {
 
   @Test
   void letsAllStoppedLanesGoOn() throws Exception {
-    Billing billing =
-        Billing.with(
-            database,
-            3,
-            Billing.manifest(
-                "job: {retry:", "job: {order: {mode: Fifo, onDead: StopLane}, retry:"));
-    execute("update subscription set fee = null where id = 2");
-    billing.fire();
-    while (billing.count("select count(*) from koyomi.held_lanes where retry_at is null") == 0) {
-      workOnce(billing);
-    }
+    stoppedLane();
 
     assertThat(type("queue", "resume", "invoices", "--lanes").out())
         .isEqualTo(
@@ -158,6 +138,22 @@ class QueueVerbTest {
     assertThat(typed.err())
         .isEqualTo(
             "koyomi: billing/invoices has no run 7: `koyomi runs invoices` lists what it has.\n");
+  }
+
+  /** Its second of three jobs needs attention. */
+  private static Billing stoppedLane() throws Exception {
+    Billing billing =
+        Billing.with(
+            database,
+            3,
+            Billing.manifest(
+                "job: {retry:", "job: {order: {mode: Fifo, onDead: StopLane}, retry:"));
+    execute("update subscription set fee = null where id = 2");
+    billing.fire();
+    while (billing.count("select count(*) from koyomi.held_lanes where retry_at is null") == 0) {
+      workOnce(billing);
+    }
+    return billing;
   }
 
   private static void stopTime() {

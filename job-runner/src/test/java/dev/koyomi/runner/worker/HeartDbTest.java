@@ -18,6 +18,10 @@ final class HeartDbTest {
   @RegisterExtension static final TestDatabase DATABASE = new TestDatabase();
 
   private static Heart heart(Runnable tick) {
+    return heart(_ -> {}, Duration.ofMillis(20), tick);
+  }
+
+  private static Heart heart(Heart.Duty duty, Duration atMost, Runnable tick) {
     Billing billing = Billing.with(DATABASE, 1);
     return new Heart(
         DATABASE.database(),
@@ -26,10 +30,10 @@ final class HeartDbTest {
             "pod",
             billing.batchId(),
             new Hindrance(Duration.ofMinutes(1), System::nanoTime)),
-        _ -> {},
+        duty,
         billing.batchId(),
         new Lookout(System::nanoTime),
-        Duration.ofMillis(20),
+        atMost,
         tick,
         System::nanoTime);
   }
@@ -50,6 +54,25 @@ final class HeartDbTest {
       assertThat(more.await(20, TimeUnit.SECONDS)).as("it ticks once more").isTrue();
       assertThat(heart.stopped()).isFalse();
     }
+  }
+
+  @Test
+  void beatsAsOftenAsTheQueueWants() throws Exception {
+    CountDownLatch beats = new CountDownLatch(3);
+    try (Heart heart = heart(_ -> beats.countDown(), Duration.ofHours(1), () -> {})) {
+      beatEvery("20 milliseconds");
+      heart.start();
+      assertThat(beats.await(20, TimeUnit.SECONDS)).isTrue();
+    } finally {
+      beatEvery("5 seconds");
+    }
+  }
+
+  private static void beatEvery(String interval) {
+    DATABASE
+        .jdbi()
+        .useHandle(
+            handle -> handle.execute("update koyomi.meta set beat_every = ?::interval", interval));
   }
 
   @Test
