@@ -139,6 +139,11 @@ begin
 end $$;
 comment on function koyomi.resume_lanes is 'Lets lanes that a dead job stopped go on without it; the job still needs attention. p_keys: of the jobs that stopped them; null: all.';
 
+create function koyomi.attention(p_dead bigint) returns text
+  language sql immutable
+  return case when p_dead > 0 then p_dead || case p_dead when 1 then ' job needs attention' else ' jobs need attention' end end;
+comment on function koyomi.attention is 'What an ended run says of its dead jobs; null: there are none.';
+
 create function koyomi.discard_dead(p_run bigint, p_keys text[], p_error text, p_by text, p_reason text) returns int
   language plpgsql as $$
 declare
@@ -160,6 +165,10 @@ begin
     perform koyomi.pass_stopped(v_batch, v_lane);
   end loop;
   perform koyomi.finish(p_run);
+  update koyomi.run r
+    set reason = case when d.jobs > 0 then r.reason end, message = koyomi.attention(d.jobs)
+    from (select count(*) as jobs from koyomi.dead where run_id = p_run and discarded_at is null) as d
+    where r.id = p_run and r.reason = 'JobsNeedAttention';
   perform koyomi.wake(v_batch);
   return v_jobs;
 end $$;

@@ -45,7 +45,7 @@ begin
                      when exists (select from koyomi.work w where w.run_id = p_run and w.succeeded + w.skipped > 0) then 'PartiallyFailed'
                      else 'Failed' end,
         reason = case when v_dead > 0 then 'JobsNeedAttention' end,
-        message = case when v_dead > 0 then v_dead || case v_dead when 1 then ' job needs attention' else ' jobs need attention' end end,
+        message = koyomi.attention(v_dead),
         -- Of a day's run, which is closed once more when its dead jobs were retried, it is known since the first time.
         selected = coalesce(r.selected, coalesce((select sum(c.size) from koyomi.chunk c where c.run_id = p_run), 0)
                      + coalesce((select sum(w.cancelled) from koyomi.work w where r.open_until is not null and w.run_id = p_run and w.chunk_id is null), 0)),

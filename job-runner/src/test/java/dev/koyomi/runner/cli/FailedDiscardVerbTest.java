@@ -53,9 +53,11 @@ class FailedDiscardVerbTest {
 
   @Test
   void theRunSaysHowMany() {
-    type("failed", "discard", "invoices", "--reason", "left us", "--yes");
+    type("failed", "discard", "--run", "1", "--key", "4", "--reason", "left us", "--yes");
+    assertThat(type("runs").out()).contains("1 job needs attention", " 1 discarded");
 
-    assertThat(type("runs").out()).contains(" 2 discarded");
+    type("failed", "discard", "invoices", "--reason", "left us", "--yes");
+    assertThat(type("runs").out()).contains(" 2 discarded").doesNotContain("attention,");
     assertThat(type("runs", "-o", "json").out())
         .containsPattern("\"dead\" ?: ?0")
         .containsPattern("\"discarded\" ?: ?2");
