@@ -110,6 +110,10 @@ final class Mischief {
     member.wire.delay(Duration.ZERO);
   }
 
+  /**
+   * It comes back while another works its slice, if that can be had: with it only the fence is
+   * between them.
+   */
   private boolean freeze() {
     Optional<Crowd.Member> busy = busy();
     if (busy.isEmpty()) {
@@ -122,10 +126,21 @@ final class Mischief {
     long before = sql.number(lost);
     member.signal("STOP");
     try {
+      String held =
+          sql.text(
+                  "select string_agg(s.id::text, ',') from koyomi.slice s join koyomi.worker w on"
+                      + " w.id = s.worker_id where w.pod = '%s'".formatted(member.name))
+              .orElse("0");
+      String waiting =
+          "select (count(*) > 0 and count(w.id) = 0)::int from koyomi.slice s left join"
+              + " koyomi.worker w on w.id = s.worker_id and w.pod <> '%s' where s.id in (%s)"
+                  .formatted(member.name, held);
       boolean takenOver = false;
-      for (int look = 0; look < 100 && !takenOver; look++) {
+      boolean wakes = false;
+      for (int look = 0; look < 200 && !wakes; look++) {
         pause(50);
-        takenOver = sql.number(lost) > before;
+        takenOver = takenOver || sql.number(lost) > before;
+        wakes = takenOver && sql.number(waiting) == 0;
       }
       // Killed meanwhile by another hand, it does not come back.
       return takenOver && member.process.isAlive();

@@ -1,6 +1,7 @@
 package dev.koyomi.runner.chaos;
 
 import java.util.List;
+import java.util.Objects;
 import java.util.Optional;
 import org.jdbi.v3.core.Jdbi;
 
@@ -12,8 +13,9 @@ record Sql(Jdbi jdbi) {
         handle -> handle.createQuery(sql).mapTo(Long.class).findOne().orElse(0L));
   }
 
+  /** The one text of a query; empty when it gives no row or null. */
   Optional<String> text(String sql) {
-    return texts(sql).stream().findFirst();
+    return texts(sql).stream().filter(Objects::nonNull).findFirst();
   }
 
   List<String> texts(String sql) {
