@@ -86,7 +86,7 @@ echo "select koyomi.enqueue('bench/work', (random() * 1e9)::int::text, :payload)
 
 # Koyomi notifies while a worker sleeps, graphile-worker always, pg-boss where the queue is made so; to notify takes a lock at commit.
 sql postgres -c 'create database pg_boss_notifying template pg_boss' -c 'create database koyomi_notifying template koyomi'
-sql koyomi_notifying -c "select koyomi.join_as('bench', 'Worker', id) from koyomi.batch" -c "update koyomi.worker set idle = 1 where kind = 'Worker'" >&2
+sql koyomi_notifying -c "select koyomi.join_as('bench', 'Worker', id, 2) from koyomi.batch" -c "update koyomi.worker set idle = 1 where kind = 'Worker'" >&2
 cp koyomi.sql koyomi_notifying.sql
 
 # Hundredths of a core that are used for a second in which nothing is measured.

@@ -31,7 +31,7 @@ alter table koyomi.meta
 comment on table koyomi.meta is 'One row: the schema''s version and the beat, raised by sweep() while anybody lives.';
 comment on column koyomi.meta.version is 'Version of the schema.';
 comment on column koyomi.meta.schema_version is 'The oldest schema that a runner must know to work here. Release 0.1.0 compares it with its own and reads nothing else.';
-comment on column koyomi.meta.beat_every is 'Shortest time between two beats; a process that misses six is lost. Heartbeats come as often.';
+comment on column koyomi.meta.beat_every is 'Shortest time between two beats; a process that misses six is lost. Heartbeats come as often, and every 5 seconds where it is longer.';
 comment on column koyomi.meta.installation is 'Who this schema belongs to; another installation is refused.';
 
 alter table koyomi.batch

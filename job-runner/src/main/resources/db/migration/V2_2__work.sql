@@ -66,6 +66,23 @@ comment on function koyomi.column is 'One column of the jobs that the present tr
 
 -- The log of finished pieces -----------------------------------------------------------------------------------
 
+create function koyomi.outcomes(p_slice koyomi.slice) returns table (failed bigint, skipped bigint)
+  language sql stable as $$
+  -- The attempt of a slice in a lane is that of the job at its cursor: jobs behind the cursor had others. What failed here and was tried again
+  -- meanwhile, elsewhere, is counted there however it ended.
+  with failed as (
+    select distinct f.ordinal from koyomi.failure f
+      where f.chunk_id = p_slice.chunk_id and not f.held and (p_slice.lane is not null or f.attempt = p_slice.attempt)
+        and case when p_slice.ordinals is null then f.ordinal >= p_slice.started and f.ordinal < p_slice.position
+                 else f.ordinal = any (p_slice.ordinals[p_slice.started + 1 : p_slice.position]) end)
+  select (select count(*) from failed),
+         (select count(*) from koyomi.skipped k
+            where k.chunk_id = p_slice.chunk_id and k.ordinal not in (select f.ordinal from failed f)
+              and case when p_slice.ordinals is null then k.ordinal >= p_slice.started and k.ordinal < p_slice.position
+                       else k.ordinal = any (p_slice.ordinals[p_slice.started + 1 : p_slice.position]) end)
+$$;
+comment on function koyomi.outcomes is 'Of the jobs between started and position: how many failed, and how many found nothing to do. The others succeeded.';
+
 create or replace function koyomi.log_work(p_slice koyomi.slice) returns void
   language plpgsql as $$
 declare
@@ -76,19 +93,7 @@ begin
   if p_slice.position = p_slice.started then
     return;
   end if;
-  -- The attempt of a slice in a lane is that of the job at its cursor: jobs behind the cursor had others. What failed here and was tried again
-  -- meanwhile, elsewhere, is counted there however it ended.
-  with failed as (
-    select distinct f.ordinal from koyomi.failure f
-      where f.chunk_id = p_slice.chunk_id and not f.held and (p_slice.lane is not null or f.attempt = p_slice.attempt)
-        and case when v_done is null then f.ordinal >= p_slice.started and f.ordinal < p_slice.position
-                 else f.ordinal = any (v_done) end)
-  select (select count(*) from failed),
-         (select count(*) from koyomi.skipped k
-            where k.chunk_id = p_slice.chunk_id and k.ordinal not in (select f.ordinal from failed f)
-              and case when v_done is null then k.ordinal >= p_slice.started and k.ordinal < p_slice.position
-                       else k.ordinal = any (v_done) end)
-    into v_failed, v_skipped;
+  select o.failed, o.skipped into v_failed, v_skipped from koyomi.outcomes(p_slice) as o;
   insert into koyomi.work (run_id, chunk_id, attempt, kind, first, stop, ordinals, succeeded, skipped, cancelled, worker_id, began_at, ended_at)
     values (p_slice.run_id, p_slice.chunk_id, p_slice.attempt, 'Done', p_slice.started, p_slice.position, v_done,
             p_slice.position - p_slice.started - v_failed - v_skipped, v_skipped, 0,

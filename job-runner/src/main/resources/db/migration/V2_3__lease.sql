@@ -589,7 +589,7 @@ comment on function koyomi.give_back(bigint, bigint) is 'Frees what a worker hol
 create or replace function koyomi.give_back(p_lease bigint) returns bigint
   language sql
   return koyomi.give_back((select s.worker_id from koyomi.slice s where s.lease = p_lease and s.worker_id is not null), p_lease);
-comment on function koyomi.give_back(bigint) is 'As release 0.1.0 calls it.';
+comment on function koyomi.give_back(bigint) is 'For release 0.1.0.';
 
 create function koyomi.leases_of(p_worker bigint) returns setof bigint
   language sql stable as $$

@@ -7,6 +7,7 @@ declare
   v_batch koyomi.batch;
   v_size int;
   v_last bigint;
+  v_again text[];
 begin
   select * into v_run from koyomi.run where id = p_run and state = 'Selecting' and selector_token = p_token for no key update;
   if not found then
@@ -19,6 +20,17 @@ begin
     end if;
     -- Places in the lanes are given in the order of the commits. What was enqueued before goes first.
     perform pg_advisory_xact_lock(hashtext('koyomi.lanes'), v_batch.id);
+  end if;
+  -- Retried later, they would be done a second time. Behind the lock of the lanes: some may stop one.
+  if exists (select from koyomi.dead d where d.run_id = p_run and d.discarded_at is null) then
+    select array_agg(distinct d.key) into v_again from koyomi.dead d
+      where d.run_id = p_run and d.discarded_at is null
+        and d.key in (select unnest(c.keys) from koyomi.chunk c where c.run_id = p_run and c.selector_token = p_token);
+    if v_again is not null then
+      perform koyomi.discard_dead(p_run, v_again, null, 'koyomi', 'selected again');
+    end if;
+  end if;
+  if v_batch.lanes > 0 then
     select max(i.id) into v_last from koyomi.inbox i where i.batch_id = v_batch.id;
     while exists (select from koyomi.inbox i where i.batch_id = v_batch.id and i.id <= v_last and i.due_at <= koyomi.now()) loop
       perform koyomi.fill_lanes(v_batch.id);

@@ -233,6 +233,7 @@ declare
   v_slice koyomi.slice;
   v_run bigint;
   v_lease bigint;
+  v_batch int;
 begin
   if not pg_try_advisory_xact_lock(hashtext('koyomi.sweep'), 0) then
     return;
@@ -271,6 +272,19 @@ begin
                    and not exists (select from koyomi.slice s where s.batch_id = w.batch_id and s.worker_id = w.id)
                    and not exists (select from koyomi.lane l where l.batch_id = w.batch_id and l.worker_id = w.id)
                  for no key update of w skip locked);
+  -- The job that its lane waited with, until a retry, was cancelled.
+  for v_batch in
+    with free as (
+      select l.batch_id, l.lane from koyomi.lane l
+        where l.lease is null and l.stopped_at is null and l.due_at > koyomi.now()
+          and not exists (select from koyomi.head_of_lane(l.batch_id, l.lane) as head where head.attempt > 1)
+        for update skip locked),
+    freed as (
+      update koyomi.lane l set due_at = koyomi.now() from free where l.batch_id = free.batch_id and l.lane = free.lane returning l.batch_id)
+    select distinct batch_id from freed
+  loop
+    perform koyomi.wake(v_batch);
+  end loop;
   for v_run in
     select r.id from koyomi.run r
       where r.state = 'Running'
@@ -292,7 +306,7 @@ begin
       from koyomi.run r where r.id = v_run;
   end loop;
 end $$;
-comment on function koyomi.sweep is 'Upkeep: beat, lost workers, their slices, due retries, closing, abandoned selections. Workers, triggers and the operator all call it, and then prune().';
+comment on function koyomi.sweep is 'Upkeep: beat, lost workers, their slices, lanes that wait for a cancelled job, due retries, closing, abandoned selections. Workers, triggers and the operator all call it, and then prune().';
 
 create function koyomi.prune() returns void
   language plpgsql as $$

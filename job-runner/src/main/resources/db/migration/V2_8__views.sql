@@ -31,15 +31,8 @@ create or replace view koyomi.runs as
            coalesce(sum(w.cancelled) filter (where w.chunk_id is null), 0) as unpacked
     from koyomi.work w where w.run_id = r.id) logged
   cross join lateral (
-    select coalesce(sum(s.position - s.started - p.failed - p.skipped), 0) as succeeded, coalesce(sum(p.skipped), 0) as skipped
-    from koyomi.slice s
-    cross join lateral (
-      select (select count(*) from koyomi.failure f where f.chunk_id = s.chunk_id and not f.held and (s.lane is not null or f.attempt = s.attempt)
-                and case when s.ordinals is null then f.ordinal >= s.started and f.ordinal < s.position
-                         else f.ordinal = any (s.ordinals[s.started + 1 : s.position]) end) as failed,
-             (select count(*) from koyomi.skipped k where k.chunk_id = s.chunk_id
-                and case when s.ordinals is null then k.ordinal >= s.started and k.ordinal < s.position
-                         else k.ordinal = any (s.ordinals[s.started + 1 : s.position]) end) as skipped) p
+    select coalesce(sum(s.position - s.started - o.failed - o.skipped), 0) as succeeded, coalesce(sum(o.skipped), 0) as skipped
+    from koyomi.slice s cross join lateral koyomi.outcomes(s) as o
     where s.run_id = r.id and s.position > s.started) live;
 
 create or replace view koyomi.backlog as

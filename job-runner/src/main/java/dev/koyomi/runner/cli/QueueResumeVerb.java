@@ -47,6 +47,10 @@ final class QueueResumeVerb implements Callable<Integer> {
 
   @Override
   public Integer call() throws SQLException {
+    if (allLanes && !keys.isEmpty()) {
+      throw new CommandProblem(
+          ExitCode.WRONG, "--key and --lanes exclude each other: leave one of them out.");
+    }
     try (var opened = option.open(surroundings, LocalPostgres.Options.shared());
         Database database = opened.queue("queue resume")) {
       Batches.Batch batch = BatchArgument.find(database.jdbi(), name);

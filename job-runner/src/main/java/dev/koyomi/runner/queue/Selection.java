@@ -265,7 +265,6 @@ public final class Selection {
     Transaction.<Boolean, SQLException>committed(
         connection,
         () -> {
-          discardSelectedAgain(connection);
           try (PreparedStatement statement =
               connection.prepareStatement("select koyomi.dispatch(?, ?, ?, ?, ?)")) {
             statement.setLong(1, run);
@@ -276,35 +275,6 @@ public final class Selection {
             return statement.execute();
           }
         });
-  }
-
-  private void discardSelectedAgain(Connection connection) throws SQLException {
-    try (PreparedStatement statement =
-        connection.prepareStatement(
-            "select exists (select from koyomi.dead where run_id = ? and discarded_at is null)")) {
-      statement.setLong(1, run);
-      try (ResultSet row = statement.executeQuery()) {
-        row.next();
-        if (!row.getBoolean(1)) {
-          return;
-        }
-      }
-    }
-    try (PreparedStatement statement =
-        connection.prepareStatement(
-            """
-            select koyomi.discard_dead(?, again.keys, null, 'koyomi', 'selected again')
-              from (select array_agg(distinct d.key) as keys from koyomi.dead d
-                      where d.run_id = ? and d.discarded_at is null
-                        and d.key in (select unnest(c.keys) from koyomi.chunk c where c.run_id = ? and c.selector_token = ?)) as again
-              where again.keys is not null
-            """)) {
-      statement.setLong(1, run);
-      statement.setLong(2, run);
-      statement.setLong(3, run);
-      statement.setLong(4, token);
-      statement.execute();
-    }
   }
 
   /** Ends the run as Failed, unless somebody else selects by now. */

@@ -15,7 +15,7 @@ import org.slf4j.LoggerFactory;
  * process lives, then sweep. A beat that fails is made up for by the next one.
  */
 final class Beat implements AutoCloseable {
-  /** Until the queue has said it. */
+  /** Where the queue could not be asked. */
   private static final Duration USUAL = Duration.ofSeconds(5);
 
   private static final Logger LOG = LoggerFactory.getLogger(Beat.class);

@@ -91,11 +91,14 @@ final class Heart implements AutoCloseable {
   private Connection connect() throws SQLException {
     Connection opened = database.own("koyomi worker heart", Limits.HEARTBEAT);
     shownId = 0;
-    interval = Collections.min(List.of(atMost, Workers.beatEvery(opened)));
     try (Statement statement = opened.createStatement()) {
+      interval = Collections.min(List.of(atMost, Workers.beatEvery(opened)));
       statement.execute("listen koyomi_" + batchId);
+      return opened;
+    } catch (SQLException e) {
+      opened.close();
+      throw e;
     }
-    return opened;
   }
 
   /** Tells the server which worker this is; its number is another one after it was lost. */

@@ -43,7 +43,7 @@ public final class WorkerProcess implements AutoCloseable {
    *
    * @param pod name of this process to people
    * @param compile whether Units may become procedures where the server allows it
-   * @param beat between two heartbeats
+   * @param beat between two heartbeats, at most: less where the queue wants it
    * @param grace between two steps against a Unit that hangs
    * @param breaker wait before jobs are tried again whose Unit cannot reach what it needs
    * @param slots makes a thread for each slot

@@ -64,6 +64,8 @@ class QueueVerbTest {
   void letsAllStoppedLanesGoOn() throws Exception {
     stoppedLane();
 
+    assertThat(type("queue", "resume", "invoices", "--lanes", "--key", "3").err())
+        .isEqualTo("koyomi: --key and --lanes exclude each other: leave one of them out.\n");
     assertThat(type("queue", "resume", "invoices", "--lanes").out())
         .isEqualTo(
             "1 lane of billing/invoices goes on without the job that stopped it, which still needs"

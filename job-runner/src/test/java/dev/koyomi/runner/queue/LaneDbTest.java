@@ -906,6 +906,49 @@ final class LaneDbTest {
         .isEqualTo("1 0 0");
   }
 
+  @ParameterizedTest
+  @ValueSource(
+      strings = {"cancel_jobs(1, null, null, '{1}')", "clear(1, null)", "cancel_run(1, 'wrong')"})
+  void aLaneDoesNotWaitForTheRetryOfACancelledJob(String cancelling) throws Exception {
+    register(BY_KEY);
+    enqueue("a", 1);
+    fail(lease(), Duration.ofHours(1));
+    billing.text("select koyomi.%s::text".formatted(cancelling));
+    enqueue("a", 2);
+
+    sweep();
+
+    work();
+    assertThat(effects()).isEqualTo("a2");
+  }
+
+  @Test
+  void aSweepLeavesALaneThatWaitsForARetry() throws Exception {
+    register(BY_KEY);
+    enqueue("a", 1);
+    fail(lease(), Duration.ofHours(1));
+    enqueue("a", 2);
+
+    sweep();
+
+    assertThat(tryLease()).isEmpty();
+  }
+
+  @Test
+  void countsADeadJobOnceWhileItsSliceGoesOn() throws Exception {
+    register(BY_KEY);
+    enqueue("a", 1);
+    enqueue("a", 2);
+    LeasedSlice slice = lease();
+    connected(connection -> billing.slices().fail(connection, slice, 0, FAILURE, null));
+    billing.text("select koyomi.retry_dead(1, null, null)::text");
+
+    fail(lease(), null);
+
+    assertThat(books())
+        .isEqualTo("Running: 2 = 0 done, 1 dead, 0 discarded, 0 cancelled; 0 retrying, 1 left");
+  }
+
   @Test
   void freesTheKeyOfADeadJobThatItsLaneGoesOnWithout() throws Exception {
     register(STOPPING);

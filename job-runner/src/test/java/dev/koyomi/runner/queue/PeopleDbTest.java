@@ -563,6 +563,22 @@ final class PeopleDbTest {
   }
 
   @Test
+  void countsAJobThatIsTriedAgainElsewhereOnlyThere() throws Exception {
+    fire(10);
+    LeasedSlice slice = lease();
+    fail(slice, 0, X, Duration.ZERO);
+    billing.text("select koyomi.cut_retries(1, 'infinity')::text");
+    LeasedSlice retry = lease();
+
+    billing.text(
+        "select koyomi.advance(%d, %d, 0, 1, '{0}')::text".formatted(retry.id(), retry.lease()));
+
+    assertThat(
+            billing.text("select succeeded || ' done, ' || skipped || ' skipped' from koyomi.runs"))
+        .isEqualTo("0 done, 1 skipped");
+  }
+
+  @Test
   void refusesToRetryJobsOfACancelledRun() throws Exception {
     fire(3);
     LeasedSlice slice = lease();
