@@ -31,7 +31,7 @@ final class ChaosTest {
   private static final Duration TIME =
       Duration.ofSeconds(Integer.getInteger("koyomi.chaos.seconds", 20));
   private static final int EACH = Integer.getInteger("koyomi.chaos.each", 0);
-  private static final Duration EPISODE = Duration.ofSeconds(20);
+  private static final Duration EPISODE = Duration.ofSeconds(45);
   private static final long SEED =
       Long.getLong("koyomi.chaos.seed", ThreadLocalRandom.current().nextInt(1_000_000));
 

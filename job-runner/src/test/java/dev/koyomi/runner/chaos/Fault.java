@@ -3,7 +3,7 @@ package dev.koyomi.runner.chaos;
 /** Everything that is done to the queue while it works. */
 enum Fault {
   KILL("worker killed (-9)", 2),
-  FREEZE("worker frozen past its takeover", 4),
+  FREEZE("worker frozen past its takeover", 2),
   CUT("connections cut", 2),
   SLOW("connections slow", 2),
   DATABASE_CRASH("database crashed and back", 1),
@@ -13,9 +13,9 @@ enum Fault {
   CANCEL_RUN("run cancelled", 1),
   CANCEL_JOBS("jobs cancelled", 1),
   PAUSE("paused and resumed", 1),
-  REFRESH("cleared and selected again", 3),
-  REDRIVE("dead jobs retried", 8),
-  DOUBLE_FIRING("fired twice at once", 3),
+  REFRESH("cleared and selected again", 5),
+  REDRIVE("dead jobs retried", 12),
+  DOUBLE_FIRING("fired twice at once", 5),
   TRIGGER_KILLED("trigger killed while selecting (-9)", 5),
   TRIGGER_FROZEN("trigger frozen past its takeover", 4),
   LOST_AT_COMMIT("session ended between advance and COMMIT", 0),
