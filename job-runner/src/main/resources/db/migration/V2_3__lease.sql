@@ -146,6 +146,8 @@ declare
   v_expired int;
   v_slice_id bigint;
   v_most int := koyomi.slice_size(p_batch);
+  -- What is worked several at a time in one transaction, in one order everywhere: two that have the same keys would lock each other out.
+  v_by_key boolean := (select b.commit_jobs > 1 from koyomi.batch b where b.id = p_batch);
   v_slice koyomi.slice;
   v_keys text[];  -- of the jobs that were enqueued as unique
   v_ids bigint[];
@@ -174,8 +176,8 @@ begin
       where t.expires_at is null or t.expires_at > koyomi.now()),
   chunk as (
     insert into koyomi.chunk (run_id, selector_token, size, keys, jobs, ids)
-      select v_run, 0, count(*), array_agg(key order by due_at, row, n), jsonb_agg(job order by due_at, row, n), array_agg(id order by due_at, row, n)
-      from jobs having count(*) > 0
+      select v_run, 0, count(*), array_agg(key order by place), jsonb_agg(job order by place), array_agg(id order by place)
+      from (select *, row_number() over (order by case when v_by_key then key end, due_at, row, n) as place from jobs) as placed having count(*) > 0
       returning id, size),
   slice as (
     insert into koyomi.slice (batch_id, run_id, chunk_id, stop, due_at, priority, uniq, lease, worker_id, leased_at)

@@ -84,7 +84,6 @@ final class Episode implements AutoCloseable {
       Mischief mischief =
           new Mischief(
               database,
-              batch.plan(),
               crowd,
               firings,
               workload.ordered(),

@@ -2,8 +2,10 @@ package dev.koyomi.runner.chaos;
 
 import dev.koyomi.crds.plan.Planned;
 import dev.koyomi.runner.db.Database;
+import dev.koyomi.runner.queue.Reselection;
 import dev.koyomi.runner.settings.DatabaseAddress;
 import dev.koyomi.runner.trigger.Fired;
+import dev.koyomi.runner.trigger.TriggerResult;
 import dev.koyomi.runner.trigger.TriggerRun;
 import java.io.IOException;
 import java.nio.file.Path;
@@ -163,12 +165,21 @@ final class Firings {
   static void fire(Database database, Planned.Valid batch, LocalDate day)
       throws InterruptedException {
     Instant occurrence = occurrence(day);
-    new TriggerRun(
-            database, batch.plan(), batch.definition().revision(), "chaos-trigger", Thread::sleep)
+    trigger(database, batch)
         .fire(
             day.toEpochDay() % 2 == 0
                 ? new Fired.SlotByPerson(occurrence)
                 : new Fired.Request("day-" + day, occurrence));
+  }
+
+  /** A person's refresh or redispatch; false when it did not come to its end. */
+  boolean again(long run, Reselection how) throws InterruptedException {
+    return trigger(database, batch).again(run, how) instanceof TriggerResult.Dispatched;
+  }
+
+  private static TriggerRun trigger(Database database, Planned.Valid batch) {
+    return new TriggerRun(
+        database, batch.plan(), batch.definition().revision(), "chaos-trigger", Thread::sleep);
   }
 
   private static Instant occurrence(LocalDate day) {

@@ -93,6 +93,13 @@ final class Invariants {
             """);
     count(
         broken,
+        "targets that a run has done twice (3)",
+        "with "
+            + ENDS
+            + " select count(*) from (select from succeeded s join koyomi.chunk c on c.id = s.chunk"
+            + " where c.ids is null group by s.run_id, s.key having count(*) > 1) as twice");
+    count(
+        broken,
         "ended runs whose numbers do not add up (4)",
         "select count(*) from koyomi.runs where ended_at is not null and state <> 'Skipped' and"
             + " coalesce(selected, 0) <> succeeded + skipped + dead + discarded + cancelled +"

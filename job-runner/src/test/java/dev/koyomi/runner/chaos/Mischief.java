@@ -1,7 +1,7 @@
 package dev.koyomi.runner.chaos;
 
-import dev.koyomi.crds.plan.Plan;
 import dev.koyomi.runner.db.Database;
+import dev.koyomi.runner.queue.Reselection;
 import java.io.IOException;
 import java.time.Duration;
 import java.util.Arrays;
@@ -14,8 +14,6 @@ import java.util.stream.Stream;
 
 /** One hand that does harm, one fault after another, in an order that its seed decides. */
 final class Mischief {
-  private final Database database;
-  private final Plan plan;
   private final Crowd crowd;
   private final Firings firings;
   private final boolean ordered;
@@ -28,14 +26,11 @@ final class Mischief {
    */
   Mischief(
       Database database,
-      Plan plan,
       Crowd crowd,
       Firings firings,
       boolean ordered,
       Predicate<Fault> which,
       Random random) {
-    this.database = database;
-    this.plan = plan;
     this.crowd = crowd;
     this.firings = firings;
     this.ordered = ordered;
@@ -214,14 +209,11 @@ final class Mischief {
         > 0;
   }
 
-  /** Clears what waits of a run and selects its targets a second time. */
+  /** Selects once more for a run: what it has not done, or that and what is waiting. */
   private boolean selectAgain() throws Exception {
     Optional<Long> run = leasedRun("open_until is null");
-    if (run.isEmpty()) {
-      return false;
-    }
-    new Again(database, plan).select(run.get());
-    return true;
+    return run.isPresent()
+        && firings.again(run.get(), random.nextBoolean() ? Reselection.Refresh : Reselection.Rest);
   }
 
   private boolean killedAtCommit() throws InterruptedException {

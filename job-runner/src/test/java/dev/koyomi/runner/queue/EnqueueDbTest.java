@@ -231,6 +231,24 @@ final class EnqueueDbTest {
     }
   }
 
+  @ParameterizedTest
+  @CsvSource({"1, '3,1,2'", "50, '1,2,3'"})
+  void jobsOfOneTransactionAreInTheOrderOfTheirKeys(int together, String order) throws Exception {
+    billing.execute("update koyomi.batch set commit_jobs = " + together);
+    enqueue(3);
+    enqueue(1);
+    enqueue(2);
+
+    lease();
+
+    assertThat(
+            billing.text(
+                "select array_to_string(keys, ',') from koyomi.chunk where (select"
+                    + " array_agg(job->>'subscriptionId') from jsonb_array_elements(jobs) as job) ="
+                    + " keys"))
+        .isEqualTo(order);
+  }
+
   @Test
   void packsManySingleJobsIntoOneChunkInOneLease() throws Exception {
     for (int i = 1; i <= 600; i++) {
