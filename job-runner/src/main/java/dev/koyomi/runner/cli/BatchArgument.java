@@ -10,6 +10,8 @@ import org.jdbi.v3.core.Jdbi;
 final class BatchArgument {
   static final String MEANS = "The batch: NAMESPACE/NAME, or NAME alone where that is enough.";
 
+  private static final int NAMED = 5;
+
   private BatchArgument() {}
 
   /** The registered batch. */
@@ -35,14 +37,35 @@ final class BatchArgument {
                         .formatted(batch, id, shortName(batch))));
   }
 
+  /** What one may have meant. */
+  private static String has(Jdbi jdbi) {
+    List<String> names = new Batches(jdbi).names();
+    if (names.isEmpty()) {
+      return "it has none yet";
+    }
+    String shown = String.join(", ", names.subList(0, Math.min(NAMED, names.size())));
+    return names.size() > NAMED
+        ? "it has %s and %s more".formatted(shown, Shown.count(names.size() - NAMED))
+        : "it has " + shown;
+  }
+
+  /** A run of whatever batch. */
+  static RunRow run(Jdbi jdbi, long id) {
+    return new History(jdbi)
+        .run(id)
+        .orElseThrow(
+            () ->
+                new CommandProblem(
+                    ExitCode.WRONG,
+                    "There is no run %d: `koyomi runs` lists the newest.".formatted(id)));
+  }
+
   /** The batch's full name: {@code namespace/name}. */
   static String resolve(Jdbi jdbi, String typed) {
     List<String> matching = new Batches(jdbi).matching(typed);
     if (matching.isEmpty()) {
       throw new CommandProblem(
-          ExitCode.WRONG,
-          "There is no batch %s in this database: `koyomi runs` lists what has run."
-              .formatted(typed));
+          ExitCode.WRONG, "There is no batch %s in this database: %s.".formatted(typed, has(jdbi)));
     }
     if (matching.size() > 1) {
       throw new CommandProblem(

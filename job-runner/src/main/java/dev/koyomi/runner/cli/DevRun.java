@@ -62,7 +62,7 @@ final class DevRun {
       case TriggerResult.Refused(long run, String message) ->
           throw new CommandProblem(ExitCode.WRONG, "Run %d failed: %s".formatted(run, message));
       case TriggerResult.Failed(long run, String message) ->
-          throw new CommandProblem(ExitCode.OTHER, "Run %d failed: %s".formatted(run, message));
+          throw new CommandProblem(ExitCode.OTHER, FiredReport.broke(run, message));
       case TriggerResult.TryAgain(String message) ->
           throw new CommandProblem(ExitCode.TRY_AGAIN, message);
     };
@@ -164,7 +164,7 @@ final class DevRun {
           "%s, with %s behind: `./koyomi queue show %s` says what helps."
               .formatted(
                   lanes.size() == 1
-                      ? "A lane is stopped by job " + lanes.getFirst().key()
+                      ? "A lane is stopped by the job of key " + lanes.getFirst().key()
                       : Shown.count(lanes.size()) + " lanes are stopped by jobs",
                   Shown.jobs(lanes.stream().mapToLong(HeldLane::waiting).sum()),
                   plan.batch().name()));

@@ -61,11 +61,15 @@ final class FailedVerb implements Callable<Integer> {
     private @Nullable String error;
 
     History.Filter filter(Database database) {
-      return new History.Filter(
-          Optional.ofNullable(name).map(each -> BatchArgument.resolve(database.jdbi(), each)),
-          Optional.ofNullable(run),
-          keys,
-          Optional.ofNullable(error));
+      Optional<String> batch =
+          Optional.ofNullable(name).map(each -> BatchArgument.resolve(database.jdbi(), each));
+      if (run != null) {
+        long id = run;
+        batch.ifPresentOrElse(
+            each -> BatchArgument.run(database.jdbi(), each, id),
+            () -> BatchArgument.run(database.jdbi(), id));
+      }
+      return new History.Filter(batch, Optional.ofNullable(run), keys, Optional.ofNullable(error));
     }
 
     String nothing() {

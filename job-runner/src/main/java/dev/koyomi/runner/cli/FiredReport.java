@@ -1,5 +1,6 @@
 package dev.koyomi.runner.cli;
 
+import dev.koyomi.runner.queue.RunState;
 import dev.koyomi.runner.trigger.TriggerResult;
 
 /** How a firing ended: a sentence, and the exit code of its command. */
@@ -16,7 +17,7 @@ final class FiredReport {
         yield ExitCode.DONE;
       }
       case TriggerResult.AlreadyDispatched(long run, var state) -> {
-        screen.line("This occurrence was dispatched before, as run %d: %s.".formatted(run, state));
+        screen.line(before(run, state) + ".");
         yield ExitCode.DONE;
       }
       case TriggerResult.Skipped(long run, String message) -> {
@@ -27,11 +28,23 @@ final class FiredReport {
           throw new CommandProblem(
               ExitCode.WRONG, "The selection for run %d failed: %s".formatted(run, message));
       case TriggerResult.Failed(long run, String message) ->
-          throw new CommandProblem(
-              ExitCode.OTHER, "The selection for run %d failed: %s".formatted(run, message));
+          throw new CommandProblem(ExitCode.OTHER, broke(run, message));
       case TriggerResult.TryAgain(String message) ->
           throw new CommandProblem(ExitCode.TRY_AGAIN, message);
     };
+  }
+
+  /** Without its full stop. */
+  static String before(long run, RunState state) {
+    return state == RunState.Skipped
+        ? "This occurrence was skipped before, as run %d".formatted(run)
+        : "This occurrence was dispatched before, as run %d: %s".formatted(run, state);
+  }
+
+  /** Who comes after may have more luck, so the run is not over. */
+  static String broke(long run, String message) {
+    return "The selection for run %d broke: %s. The run waits for another one: fire again when that is mended, or `koyomi cancel --run %d`."
+        .formatted(run, message.replaceFirst("[.]$", ""), run);
   }
 
   private static String sentence(TriggerResult.Dispatched run) {

@@ -21,6 +21,7 @@ import picocli.CommandLine.Command;
 import picocli.CommandLine.Help.Ansi;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Model.OptionSpec;
+import picocli.CommandLine.MutuallyExclusiveArgsException;
 import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.Spec;
 import picocli.CommandLine.TypeConversionException;
@@ -194,7 +195,12 @@ public final class Koyomi {
   private static String words(ParameterException wrong) {
     return wrong instanceof UnmatchedArgumentException unmatched
         ? "\"%s\" is not known here.".formatted(unmatched.getUnmatched().getFirst())
-        : String.valueOf(wrong.getMessage());
+        : wrong instanceof MutuallyExclusiveArgsException
+            ? String.valueOf(wrong.getMessage())
+                .replaceFirst(
+                    "^Error: (.*) are mutually exclusive.*$",
+                    "$1 exclude each other: leave one of them out.")
+            : String.valueOf(wrong.getMessage());
   }
 
   private int failed(Exception thrown) {

@@ -18,7 +18,7 @@ import java.util.concurrent.FutureTask;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
 
-/** Trigger and workers of one batch in this process, on a database that nobody else works on. */
+/** Trigger and workers of one batch in this process, on the local database. */
 final class LocalRun {
   /** Beside the slots: heartbeat, trigger, progress. */
   static final int MORE_CONNECTIONS = 4;
@@ -47,9 +47,9 @@ final class LocalRun {
     this.history = new History(database.jdbi());
   }
 
-  /** Earlier processes are gone, whatever their rows say: they cannot have outlived their lock. */
+  /** Who was killed is known to be gone at once; a {@code work} beside this goes on. */
   int enter() {
-    new Workers(database.jdbi()).declareAllLost();
+    new Workers(database.jdbi()).declareGoneLost();
     Batches batches = new Batches(database.jdbi());
     String name = batch.plan().batch().toString();
     batches.register(name, "local-" + batch.definition().revision(), 0, batch.definition().json());
@@ -101,12 +101,30 @@ final class LocalRun {
         try {
           return task.get(ProgressLine.LOOK.toMillis(), TimeUnit.MILLISECONDS);
         } catch (TimeoutException notYet) {
-          open().ifPresent(run -> line.show(new Progress(run, before, watch.elapsed())));
+          open()
+              .ifPresent(run -> line.show(new Progress(run, before, watch.elapsed(), retry(run))));
         }
       }
     } catch (ExecutionException failed) {
       throw failed.getCause() instanceof Exception cause ? cause : failed;
     }
+  }
+
+  /** What a run waits for of which nothing else is left. */
+  private String retry(RunRow run) {
+    boolean waits =
+        run.retrying() > 0
+            && run.selected() != null
+            && run.selected() - run.ended() == run.retrying();
+    return waits
+        ? history
+            .nextAttempt(run.id())
+            .map(
+                next ->
+                    "next attempt at %s (%s)"
+                        .formatted(Shown.time(next.at(), surroundings.zone()), next.message()))
+            .orElse("")
+        : "";
   }
 
   private Optional<RunRow> open() {

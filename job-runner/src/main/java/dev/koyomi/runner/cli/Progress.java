@@ -10,8 +10,9 @@ import java.util.List;
  *
  * @param before jobs that had ended when this process began with the run
  * @param working time since then
+ * @param waitsFor the next thing that happens, where that is all; empty while it works
  */
-record Progress(RunRow run, long before, Duration working) {
+record Progress(RunRow run, long before, Duration working, String waitsFor) {
   private static final int BAR = 10;
 
   /** Jobs that ended per second since this process began; 0 while nobody can know. */
@@ -41,6 +42,10 @@ record Progress(RunRow run, long before, Duration working) {
     words.add(Shown.count(run.dead()) + (run.dead() == 1 ? " needs attention" : " need attention"));
     if (run.retrying() > 0) {
       words.add(Shown.count(run.retrying()) + " to retry");
+    }
+    if (!waitsFor.isEmpty()) {
+      words.add(waitsFor);
+      return String.join("  ", words);
     }
     words.add(Shown.count(perSecond()) + "/s");
     long left = selected() - run.ended();

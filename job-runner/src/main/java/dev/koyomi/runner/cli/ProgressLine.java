@@ -14,6 +14,7 @@ final class ProgressLine implements AutoCloseable {
 
   private final Screen screen;
   private Duration nextLine = BETWEEN_LINES;
+  private String shown = "";
 
   ProgressLine(Screen screen) {
     this.screen = screen;
@@ -22,8 +23,9 @@ final class ProgressLine implements AutoCloseable {
   void show(Progress progress) {
     if (screen.terminal()) {
       screen.replaceLine(progress.line(screen.width()));
-    } else if (progress.working().compareTo(nextLine) >= 0) {
-      screen.line(progress.words());
+    } else if (progress.working().compareTo(nextLine) >= 0 && !progress.words().equals(shown)) {
+      shown = progress.words();
+      screen.line(shown);
       nextLine = progress.working().plus(BETWEEN_LINES);
     }
   }

@@ -22,6 +22,7 @@ import java.util.stream.Collectors;
  * Why a batch does what it does, in sentences: what it is doing first, then what holds it, what
  * happened last and what comes next.
  *
+ * @param openRuns those that are not over, but for the days' of enqueued jobs, the newest first
  * @param lastRun the newest one
  * @param zone in which times are shown
  */
@@ -30,6 +31,7 @@ record Reasons(
     Situation situation,
     QueueRow queue,
     List<HeldLane> lanes,
+    List<RunRow> openRuns,
     Optional<RunRow> lastRun,
     ZoneId zone) {
   private static final DateTimeFormatter SLOT =
@@ -39,6 +41,7 @@ record Reasons(
 
   Reasons {
     lanes = List.copyOf(lanes);
+    openRuns = List.copyOf(openRuns);
   }
 
   List<String> sentences() {
@@ -57,6 +60,7 @@ record Reasons(
     stopped().ifPresent(all::add);
     attention().ifPresent(all::add);
     if (!selecting) {
+      older().ifPresent(all::add);
       all.add(last());
     }
     all.add(next());
@@ -102,8 +106,14 @@ record Reasons(
     String since = Shown.time(situation.selectingSince(), zone);
     return Optional.of(
         situation.selector() == null
-            ? "The targets of run %d of %s were being selected since %s, but that process is gone: another one takes over, or the selection is given up."
-                .formatted(situation.selectingRun(), queue.batch(), since)
+            ? "The targets of run %d of %s were being selected since %s, but that process is gone%s: another one takes over, or the selection is given up."
+                .formatted(
+                    situation.selectingRun(),
+                    queue.batch(),
+                    since,
+                    situation.selectingProblem() == null
+                        ? ""
+                        : " (" + situation.selectingProblem() + ")")
             : "The targets of run %d of %s are being selected by %s since %s; its jobs begin when all are there."
                 .formatted(situation.selectingRun(), queue.batch(), situation.selector(), since));
   }
@@ -173,7 +183,7 @@ record Reasons(
         "%s stopped by %s%s: %s behind. `koyomi queue show %s` says what helps."
             .formatted(
                 lanes.size() == 1 ? "A lane is" : Shown.count(lanes.size()) + " lanes are",
-                lanes.size() == 1 ? "job " + keys : "jobs " + keys,
+                lanes.size() == 1 ? "the job of key " + keys : "the jobs of keys " + keys,
                 lanes.size() > KEYS ? ", …" : "",
                 counted(behindStopped(), "waits", "wait"),
                 shortName()));
@@ -185,6 +195,19 @@ record Reasons(
         : Optional.of(
             "%s attention: `koyomi failed list %s` says why."
                 .formatted(counted(queue.dead(), "needs", "need"), shortName()));
+  }
+
+  /** Of several that are not over, the one that began first. */
+  private Optional<String> older() {
+    return openRuns.isEmpty() || openRuns.getLast().equals(lastRun.orElse(null))
+        ? Optional.empty()
+        : Optional.of(
+            "Run %d for %s is %s since %s."
+                .formatted(
+                    openRuns.getLast().id(),
+                    openRuns.getLast().logicalDate(),
+                    openRuns.getLast().state(),
+                    Shown.time(openRuns.getLast().createdAt(), zone)));
   }
 
   private String last() {

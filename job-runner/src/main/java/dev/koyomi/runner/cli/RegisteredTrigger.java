@@ -88,9 +88,9 @@ final class RegisteredTrigger implements AutoCloseable {
     return new History(database.jdbi());
   }
 
-  /** The local database of `dev`, which has no workers. */
+  /** On the local database nobody starts workers by himself. */
   void sayWhenNobodyWorks(Screen screen) {
-    if (opened.local().isPresent()) {
+    if (opened.local().isPresent() && history().situation(plan.batch().toString()).workers() == 0) {
       screen.line(
           "No worker is here: `./koyomi dev PATH`, with the batch's manifest, works what waits.");
     }

@@ -17,9 +17,9 @@ final class RunReport {
           ">run",
           "logical date",
           ">selected",
-          ">succeeded",
+          ">done",
           ">skipped",
-          ">dead",
+          ">needs attention",
           ">time",
           ">jobs/s");
 
@@ -58,6 +58,10 @@ final class RunReport {
             done.map(each -> Shown.duration(each.time())).orElse(UNKNOWN),
             done.map(RunReport::perSecond).orElse(UNKNOWN))
         .print(screen);
+    String others = RunsVerb.others(run);
+    if (!others.isEmpty()) {
+      screen.line("Of them " + others + ".");
+    }
     if (run.dead() > 0) {
       printFailed(run, fix);
     }

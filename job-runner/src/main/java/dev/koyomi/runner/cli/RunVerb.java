@@ -3,6 +3,7 @@ package dev.koyomi.runner.cli;
 import dev.koyomi.runner.history.RunRow;
 import dev.koyomi.runner.queue.Rehearsal;
 import dev.koyomi.runner.queue.Reselection;
+import dev.koyomi.runner.queue.RunState;
 import dev.koyomi.runner.trigger.Fired;
 import dev.koyomi.runner.trigger.Rehearsed;
 import dev.koyomi.runner.trigger.TriggerResult;
@@ -73,14 +74,14 @@ final class RunVerb implements Callable<Integer> {
         return again(batch, before.get());
       }
       if (before.isPresent() && consent.isDryRun()) {
-        return alreadyDispatched(before.get().id(), before.get().state());
+        return alreadyDispatched(before.get().id(), RunState.valueOf(before.get().state()));
       }
       if (consent.isDryRun()) {
         return rehearse(RegisteredTrigger.targets(batch.trigger().rehearse(fired)));
       }
       TriggerResult result = batch.trigger().fire(fired);
       if (result instanceof TriggerResult.AlreadyDispatched(long run, var state)) {
-        return alreadyDispatched(run, state.name());
+        return alreadyDispatched(run, state);
       }
       int exitCode = FiredReport.print(screen, result, false);
       if (result instanceof TriggerResult.Dispatched) {
@@ -90,10 +91,9 @@ final class RunVerb implements Callable<Integer> {
     }
   }
 
-  private int alreadyDispatched(long run, String state) {
+  private int alreadyDispatched(long run, RunState state) {
     screen.line(
-        "This occurrence was dispatched before, as run %d: %s. Nothing was changed; --again has it select once more."
-            .formatted(run, state));
+        FiredReport.before(run, state) + ". Nothing was changed; --again has it select once more.");
     return ExitCode.DONE;
   }
 

@@ -99,13 +99,20 @@ final class RunsVerb implements Callable<Integer> {
 
   /** What the run says of itself, and what its counts do not show. */
   private static String why(RunRow run) {
-    return Stream.of(
-            run.message() == null ? "" : run.message(),
+    return joined(Stream.of(run.message() == null ? "" : run.message(), others(run)));
+  }
+
+  /** How many ended otherwise than the columns say; empty: none. */
+  static String others(RunRow run) {
+    return joined(
+        Stream.of(
             run.discarded() == 0 ? "" : Shown.count(run.discarded()) + " discarded",
             run.cancelled() == 0 ? "" : Shown.count(run.cancelled()) + " cancelled",
-            run.expired() == 0 ? "" : Shown.count(run.expired()) + " expired")
-        .filter(each -> !each.isEmpty())
-        .collect(Collectors.joining(", "));
+            run.expired() == 0 ? "" : Shown.count(run.expired()) + " expired"));
+  }
+
+  private static String joined(Stream<String> parts) {
+    return parts.filter(each -> !each.isEmpty()).collect(Collectors.joining(", "));
   }
 
   private static Map<String, Object> json(RunRow run) {

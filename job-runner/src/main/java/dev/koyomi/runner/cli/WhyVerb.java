@@ -41,6 +41,7 @@ final class WhyVerb implements Callable<Integer> {
               history.situation(batch.name()),
               history.queue(batch.name()).orElseThrow(),
               history.stoppedLanes(batch.name()),
+              history.openRuns(batch.name()),
               history.runs(Optional.of(batch.name()), 1).stream().findFirst(),
               surroundings.zone());
       for (String sentence : reasons.sentences()) {

@@ -42,6 +42,23 @@ public final class History {
                 .list());
   }
 
+  /** Runs of a batch that are not over, but for the days' of enqueued jobs, the newest first. */
+  public List<RunRow> openRuns(String batch) {
+    return jdbi.withHandle(
+        handle ->
+            handle
+                .createQuery(
+                    """
+                    select * from koyomi.runs where id in (
+                      select r.id from koyomi.run r join koyomi.batch b on b.id = r.batch_id
+                        where b.name = :batch and r.state in ('Selecting', 'Running') and r.open_until is null)
+                      order by id desc
+                    """)
+                .bind("batch", batch)
+                .map((row, _) -> run(row))
+                .list());
+  }
+
   public Optional<RunRow> run(long id) {
     return jdbi.withHandle(
         handle ->
@@ -127,10 +144,10 @@ public final class History {
                                 where l.batch_id = b.id and l.lease is null and l.stopped_at is null and l.due_at > koyomi.now()) as retries) as retry_at,
                            (select min(w.hindered) from koyomi.worker w
                               where w.batch_id = b.id and w.kind = 'Worker' and w.stopped_at is null and w.lost_at is null) as hindered,
-                           selecting.id as selecting_run, selecting.selecting_since, selecting.pod
+                           selecting.id as selecting_run, selecting.selecting_since, selecting.pod, selecting.message as selecting_problem
                       from koyomi.batch b
                       left join lateral (
-                        select r.id, r.selecting_since, w.pod from koyomi.run r
+                        select r.id, r.selecting_since, r.message, w.pod from koyomi.run r
                           left join koyomi.worker w on w.id = r.selector_id and w.stopped_at is null and w.lost_at is null
                           where r.batch_id = b.id and r.state = 'Selecting' order by r.id desc limit 1) as selecting on true
                       where b.name = :batch
@@ -157,7 +174,8 @@ public final class History {
         row.getString("hindered"),
         row.getObject("selecting_run", Long.class),
         instantIfAny(row, "selecting_since"),
-        row.getString("pod"));
+        row.getString("pod"),
+        row.getString("selecting_problem"));
   }
 
   private static @Nullable Duration secondsIfAny(ResultSet row, String column) throws SQLException {
@@ -282,6 +300,30 @@ public final class History {
                     .list());
     return new FailedJobs(
         found.isEmpty() ? 0 : found.getFirst().total(), found.stream().map(Counted::job).toList());
+  }
+
+  /**
+   * The next attempt of a job that failed.
+   *
+   * @param message why it failed
+   */
+  public record NextAttempt(Instant at, String message) {}
+
+  /** The earliest of a run that is still to come. */
+  public Optional<NextAttempt> nextAttempt(long run) {
+    return jdbi.withHandle(
+        handle ->
+            handle
+                .createQuery(
+                    """
+                    select f.retry_at, f.message from koyomi.failure f
+                      where f.run_id = :run and (not f.cut or f.held) and f.retry_at > koyomi.now()
+                      order by f.retry_at limit 1
+                    """)
+                .bind("run", run)
+                .map(
+                    (row, _) -> new NextAttempt(instant(row, "retry_at"), row.getString("message")))
+                .findOne());
   }
 
   /** Every failed attempt of a job, the first one first. */

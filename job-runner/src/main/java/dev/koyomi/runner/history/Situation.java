@@ -22,6 +22,7 @@ import org.jspecify.annotations.Nullable;
  *     is known
  * @param selectingRun the run that is being selected for; null: none is
  * @param selector the process that selects; null: it is gone
+ * @param selectingProblem why its last attempt broke; null: nothing that is known
  */
 public record Situation(
     Instant now,
@@ -39,7 +40,8 @@ public record Situation(
     @Nullable String hindered,
     @Nullable Long selectingRun,
     @Nullable Instant selectingSince,
-    @Nullable String selector) {
+    @Nullable String selector,
+    @Nullable String selectingProblem) {
   /** Whether no more jobs may begin at this moment, as so many run. */
   public boolean atLimit() {
     return maxConcurrent != null && leases >= maxConcurrent;

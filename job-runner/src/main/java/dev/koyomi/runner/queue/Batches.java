@@ -86,6 +86,16 @@ public final class Batches {
                 .list());
   }
 
+  /** Of all batches that are registered. */
+  public List<String> names() {
+    return jdbi.withHandle(
+        handle ->
+            handle
+                .createQuery("select name from koyomi.batch order by name")
+                .mapTo(String.class)
+                .list());
+  }
+
   /** Since when the entry's slots count; empty for an entry that is not registered. */
   public Optional<Instant> watermark(int batchId, String entry) {
     @Nullable Instant watermark =

@@ -115,12 +115,22 @@ public final class Workers {
                 .execute());
   }
 
-  /** Declares every worker lost. Only for who knows that no other process uses this database. */
-  public void declareAllLost() {
+  /**
+   * Declares lost who has no session, without waiting for its beats. Only for a database whose
+   * processes are all on this machine: elsewhere one that is cut off may come back.
+   */
+  public void declareGoneLost() {
     jdbi.useHandle(
         handle ->
             handle.execute(
-                "update koyomi.worker set lost_at = koyomi.now() where stopped_at is null and"
-                    + " lost_at is null"));
+                """
+                update koyomi.worker w set lost_at = koyomi.now()
+                  where w.stopped_at is null and w.lost_at is null
+                    and not exists (
+                      select from pg_stat_activity a
+                        where a.datname = current_database()
+                          and case w.kind when 'Worker' then a.application_name = format('koyomi worker %s heart', w.id)
+                                          else a.application_name ~ '^koyomi (trigger|run|refresh|redispatch)\\M' end)
+                """));
   }
 }

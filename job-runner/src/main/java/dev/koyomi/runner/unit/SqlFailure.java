@@ -34,6 +34,10 @@ final class SqlFailure {
 
   private static final String QUERY_CANCELED = "57014";
   private static final String INSUFFICIENT_PRIVILEGE = "42501";
+
+  /** active_sql_transaction: such as VACUUM, which no Unit can do. */
+  private static final String NOT_IN_A_TRANSACTION = "25001";
+
   private static final int LONGEST_MESSAGE = 2000;
   private static final String NO_MESSAGE = "error without a message";
 
@@ -79,7 +83,8 @@ final class SqlFailure {
               JobFailure.Kind.Dead),
           true);
     }
-    if (state.startsWith("42") && !state.equals(INSUFFICIENT_PRIVILEGE)) {
+    if ((state.startsWith("42") && !state.equals(INSUFFICIENT_PRIVILEGE))
+        || state.equals(NOT_IN_A_TRANSACTION)) {
       // The text of the Unit is wrong: no attempt can succeed before somebody changes it.
       return new Ending.Failed(
           new JobFailure(state, "spec.unit.sql: " + words(e), JobFailure.Kind.Dead), false);

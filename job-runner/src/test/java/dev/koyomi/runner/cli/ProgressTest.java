@@ -47,8 +47,22 @@ class ProgressTest {
     assertThat(half.line(20)).isEqualTo("100 selected  50 do");
   }
 
+  @Test
+  void saysWhatItWaitsForInPlaceOfARate() {
+    Progress waits =
+        new Progress(
+            run(1L, 0, 0, 1),
+            0,
+            Duration.ofSeconds(4),
+            "next attempt at 12:00:30 (division by zero)");
+    assertThat(waits.words())
+        .isEqualTo(
+            "1 selected  0 done  0 need attention  1 to retry  next attempt at 12:00:30 (division"
+                + " by zero)");
+  }
+
   private static Progress progress(RunRow run, long before, int seconds) {
-    return new Progress(run, before, Duration.ofSeconds(seconds));
+    return new Progress(run, before, Duration.ofSeconds(seconds), "");
   }
 
   private static RunRow run(@Nullable Long selected, long succeeded, long dead, long retrying) {

@@ -7,6 +7,7 @@ import dev.koyomi.runner.testing.Billing;
 import dev.koyomi.runner.testing.Rival;
 import dev.koyomi.runner.testing.TestDatabase;
 import java.time.Duration;
+import java.util.List;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
@@ -65,6 +66,32 @@ final class HeartDbTest {
       assertThat(beats.await(20, TimeUnit.SECONDS)).isTrue();
     } finally {
       beatEvery("5 seconds");
+    }
+  }
+
+  @Test
+  void whoHasASessionIsNotGone() throws Exception {
+    CountDownLatch ticked = new CountDownLatch(1);
+    try (Heart heart = heart(ticked::countDown)) {
+      heart.start();
+      assertThat(ticked.await(20, TimeUnit.SECONDS)).isTrue();
+      Workers workers = new Workers(DATABASE.jdbi());
+      long killed = workers.join("killed", Workers.Kind.Worker, 1);
+      long trigger = workers.join("killed", Workers.Kind.Trigger, 1);
+
+      workers.declareGoneLost();
+
+      List<Long> lost =
+          DATABASE
+              .jdbi()
+              .withHandle(
+                  handle ->
+                      handle
+                          .createQuery(
+                              "select id from koyomi.worker where lost_at is not null order by id")
+                          .mapTo(Long.class)
+                          .list());
+      assertThat(lost).containsExactly(killed, trigger);
     }
   }
 
