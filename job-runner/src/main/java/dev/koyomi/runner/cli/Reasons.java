@@ -106,14 +106,14 @@ record Reasons(
     String since = Shown.time(situation.selectingSince(), zone);
     return Optional.of(
         situation.selector() == null
-            ? "The targets of run %d of %s were being selected since %s, but that process is gone%s: another one takes over, or the selection is given up."
+            ? "The targets of run %d of %s were being selected since %s, but that process is gone: another one takes over, or the selection is given up.%s"
                 .formatted(
                     situation.selectingRun(),
                     queue.batch(),
                     since,
                     situation.selectingProblem() == null
                         ? ""
-                        : " (" + situation.selectingProblem() + ")")
+                        : " Its last problem: " + situation.selectingProblem())
             : "The targets of run %d of %s are being selected by %s since %s; its jobs begin when all are there."
                 .formatted(situation.selectingRun(), queue.batch(), situation.selector(), since));
   }

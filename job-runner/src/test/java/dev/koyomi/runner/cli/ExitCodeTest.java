@@ -168,6 +168,51 @@ class ExitCodeTest {
     Typed overlapping = fire(place, good, "2026-11-02");
     assertThat(overlapping.out()).contains(" was skipped: run 1 of this batch is not over yet.");
     assertThat(overlapping.exitCode()).isEqualTo(ExitCode.SKIPPED);
+    assertThat(fire(place, good, "2026-11-02").out())
+        .startsWith("This occurrence was skipped before, as run ");
+  }
+
+  @Test
+  void saysThatARunWhoseSelectionBrokeWaitsForAnother() throws Exception {
+    Typed typed =
+        fire(
+            Typed.on(database.address()),
+            manifest("select id as key, 1 / (id - 2) as id from target"),
+            "2026-11-01");
+
+    assertThat(typed.exitCode()).isEqualTo(ExitCode.OTHER);
+    assertThat(typed.err())
+        .isEqualTo(
+            "koyomi: The selection for run 1 broke: spec.trigger.sql: division by zero. The run"
+                + " waits for another one: fire again when that is mended, or `koyomi cancel --run"
+                + " 1`.\n");
+    assertThat(Typed.on(database.address()).type("why", "x").out())
+        .contains(
+            "the selection is given up. Its last problem: spec.trigger.sql: division by zero.");
+  }
+
+  @Test
+  void namesARunThatIsNotThere() throws Exception {
+    Typed.Place place = Typed.on(database.address());
+    fire(place, manifest("select id as key, id from target"), "2026-11-01");
+    for (String[] words :
+        List.of(
+            new String[] {"failed", "list", "--run", "77"},
+            new String[] {"failed", "retry", "--run", "77"},
+            new String[] {"failed", "discard", "--run", "77", "--reason", "x"})) {
+      Typed typed = place.type(words);
+      assertThat(typed.exitCode()).isEqualTo(ExitCode.WRONG);
+      assertThat(typed.err())
+          .isEqualTo("koyomi: There is no run 77: `koyomi runs` lists the newest.\n");
+    }
+    assertThat(place.type("failed", "list", "x", "--run", "77").err())
+        .contains("billing/x has no run 77");
+  }
+
+  @Test
+  void saysWhichOptionsExcludeEachOther() {
+    assertThat(Typed.anywhere().type("work", "--definition", "x", "--once", "--drain").err())
+        .startsWith("koyomi: --once, --drain exclude each other: leave one of them out.");
   }
 
   @Test

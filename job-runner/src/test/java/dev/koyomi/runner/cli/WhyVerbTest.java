@@ -56,6 +56,23 @@ class WhyVerbTest {
   }
 
   @Test
+  void anOlderRunThatIsNotOver() throws Exception {
+    Billing billing = Billing.with(database, 3);
+    billing.fire();
+    billing.join();
+    execute(
+        "insert into koyomi.run (batch_id, occurrence, logical_date, revision, state, exclusive,"
+            + " select_timeout, created_at, ended_at, message) select batch_id, occurrence +"
+            + " interval '1 day', logical_date + 1, revision, 'Skipped', false, '1m', koyomi.now(),"
+            + " koyomi.now(), 'run 1 of this batch is not over yet' from koyomi.run");
+
+    assertThat(why())
+        .contains(
+            "Run 1 for 2026-11-01 is Running since 2026-11-02 12:00:00.\n"
+                + "The last run, 2 for 2026-11-02, ended as Skipped at");
+  }
+
+  @Test
   void nobodyWorks() throws Exception {
     Billing billing = Billing.with(database, 3);
     billing.fire();
