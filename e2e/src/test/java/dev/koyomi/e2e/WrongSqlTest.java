@@ -37,7 +37,7 @@ final class WrongSqlTest {
             """);
     assertThat(run.message())
         .isEqualTo(
-            "spec.unit.sql: :billingDate has no column of that name in spec.trigger.sql beside"
+            "spec.unit.sql: billingDate has no column of that name in spec.trigger.sql beside"
                 + " \"key\" (there are: subscriptionId): select it there, or take it out of the"
                 + " Unit.");
   }

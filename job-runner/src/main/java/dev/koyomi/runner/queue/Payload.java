@@ -114,9 +114,9 @@ final class Payload {
     if (!missing.isEmpty()) {
       throw new Selection.Refused(
           "ParameterWithoutColumn",
-          "spec.unit.sql: :%s has no column of that name in spec.trigger.sql beside \"key\" (there are: %s): select it there, or take it out of the Unit."
+          "spec.unit.sql: %s has no column of that name in spec.trigger.sql beside \"key\" (there are: %s): select it there, or take it out of the Unit."
               .formatted(
-                  String.join(", :", missing),
+                  String.join(", ", missing),
                   names.stream().sorted().collect(Collectors.joining(", "))));
     }
   }

@@ -132,7 +132,7 @@ final class SelectionDbTest {
   void refusesAUnitWhoseParameterIsNoColumn() throws Exception {
     assertThat(sentence(selecting(3, SELECT.replace("\"subscriptionId\"", "subscription"))))
         .isEqualTo(
-            "spec.unit.sql: :subscriptionId has no column of that name in spec.trigger.sql beside"
+            "spec.unit.sql: subscriptionId has no column of that name in spec.trigger.sql beside"
                 + " \"key\" (there are: billingDate, subscription): select it there, or take it out"
                 + " of the Unit.");
   }

@@ -617,7 +617,7 @@ final class CommitSizeDbTest {
 
     assertThat(billing.text("select reason || ': ' || message from koyomi.run"))
         .startsWith(
-            "ParameterWithoutColumn: spec.unit.sql: :billingDay has no column of that name in"
+            "ParameterWithoutColumn: spec.unit.sql: billingDay has no column of that name in"
                 + " spec.trigger.sql");
   }
 

@@ -151,6 +151,17 @@ final class WorkerDbTest {
   }
 
   @Test
+  void triesOnceOnlyWhatNoTransactionMayDo() throws Exception {
+    Billing billing = Billing.with(DATABASE, 1, Billing.unit("VACUUM"));
+
+    billing.fire();
+    billing.drain();
+
+    assertThat(billing.text("select attempt || ' ' || message from koyomi.dead"))
+        .isEqualTo("1 spec.unit.sql: VACUUM cannot run inside a transaction block");
+  }
+
+  @Test
   void countsAUnitAsDoneWhoseLastCommandCountsNoRows() throws Exception {
     Billing billing =
         Billing.with(
