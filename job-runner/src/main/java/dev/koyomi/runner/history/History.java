@@ -316,9 +316,15 @@ public final class History {
             handle
                 .createQuery(
                     """
-                    select f.retry_at, f.message from koyomi.failure f
-                      where f.run_id = :run and (not f.cut or f.held) and f.retry_at > koyomi.now()
-                      order by f.retry_at limit 1
+                    select retry_at, message from (
+                      select f.retry_at, f.message from koyomi.failure f where f.run_id = :run and not f.cut
+                      union all
+                      select s.due_at, f.message from koyomi.slice s
+                        join koyomi.failure f on f.chunk_id = s.chunk_id and f.ordinal = s.ordinals[s.position + 1] and f.attempt = s.attempt - 1
+                        where s.run_id = :run and s.lane is null and s.lease is null
+                      union all
+                      select l.retry_at, l.message from koyomi.held_lanes l where l.run_id = :run) as next
+                      where retry_at > koyomi.now() order by retry_at limit 1
                     """)
                 .bind("run", run)
                 .map(

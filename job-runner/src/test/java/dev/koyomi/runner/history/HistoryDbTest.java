@@ -2,12 +2,19 @@ package dev.koyomi.runner.history;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.koyomi.runner.queue.JobFailure;
+import dev.koyomi.runner.queue.LeasedSlice;
 import dev.koyomi.runner.testing.Billing;
 import dev.koyomi.runner.testing.TestDatabase;
+import java.sql.Connection;
+import java.time.Duration;
+import java.time.Instant;
 import java.util.List;
 import java.util.Optional;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.RegisterExtension;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 
 final class HistoryDbTest {
   @RegisterExtension static final TestDatabase DATABASE = new TestDatabase();
@@ -36,6 +43,40 @@ final class HistoryDbTest {
     assertThat(history.runsInNeed(filter("billing/invoices", List.of("3")))).isEmpty();
     assertThat(history.runsInNeed(filter("billing/others", List.of()))).isEmpty();
     assertThat(history.failed(filter("billing/invoices", List.of("2")), 10).total()).isOne();
+  }
+
+  /** Its retry is a failure, then a slice; in a lane the job stays where it is. */
+  @ParameterizedTest
+  @CsvSource({"Unordered, false", "Unordered, true", "Fifo, false"})
+  void findsTheNextAttemptWhereverItWaits(String order, boolean slice) throws Exception {
+    Billing billing =
+        Billing.with(
+            DATABASE,
+            1,
+            Billing.manifest("job: {retry:", "job: {order: {mode: " + order + "}, retry:"));
+    DATABASE.jdbi().useHandle(handle -> handle.execute("update subscription set fee = null"));
+    billing.fire();
+    try (Connection connection = DATABASE.dataSource().getConnection()) {
+      LeasedSlice leased = billing.lease(connection, billing.join()).orElseThrow();
+      billing
+          .slices()
+          .fail(
+              connection,
+              leased,
+              0,
+              new JobFailure("23502", "no fee", JobFailure.Kind.Dead),
+              Duration.ofHours(1));
+    }
+    if (slice) {
+      billing.text("select koyomi.cut_retries(1, 'infinity')::text");
+    }
+
+    assertThat(new History(DATABASE.jdbi()).nextAttempt(1))
+        .hasValueSatisfying(
+            next -> {
+              assertThat(next.message()).isEqualTo("no fee");
+              assertThat(next.at()).isAfter(Instant.now().plusSeconds(3000));
+            });
   }
 
   private static History.Filter filter(String batch, List<String> keys) {
