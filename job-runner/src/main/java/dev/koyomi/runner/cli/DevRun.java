@@ -61,8 +61,8 @@ final class DevRun {
               ExitCode.SKIPPED, "Run %d was skipped: %s.".formatted(run, message));
       case TriggerResult.Refused(long run, String message) ->
           throw new CommandProblem(ExitCode.WRONG, "Run %d failed: %s".formatted(run, message));
-      case TriggerResult.Failed(long run, String message) ->
-          throw new CommandProblem(ExitCode.OTHER, FiredReport.broke(run, message));
+      case TriggerResult.Failed failed ->
+          throw new CommandProblem(ExitCode.OTHER, FiredReport.broke(failed));
       case TriggerResult.TryAgain(String message) ->
           throw new CommandProblem(ExitCode.TRY_AGAIN, message);
     };
@@ -174,8 +174,10 @@ final class DevRun {
   private long alreadyOver(long id, RunState state) {
     RunRow run = run(id);
     screen.line(
-        "This occurrence was dispatched before, as run %d, and ended as %s%s. Nothing was changed."
-            .formatted(id, state, run.message() == null ? "" : " (" + run.message() + ")"));
+        "%s%s. Nothing was changed."
+            .formatted(
+                FiredReport.before(id, state),
+                run.message() == null ? "" : " (" + run.message() + ")"));
     return new RunReport(screen, history).print(run, Optional.empty(), fix);
   }
 

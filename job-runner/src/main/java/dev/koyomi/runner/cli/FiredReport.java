@@ -27,8 +27,7 @@ final class FiredReport {
       case TriggerResult.Refused(long run, String message) ->
           throw new CommandProblem(
               ExitCode.WRONG, "The selection for run %d failed: %s".formatted(run, message));
-      case TriggerResult.Failed(long run, String message) ->
-          throw new CommandProblem(ExitCode.OTHER, broke(run, message));
+      case TriggerResult.Failed failed -> throw new CommandProblem(ExitCode.OTHER, broke(failed));
       case TriggerResult.TryAgain(String message) ->
           throw new CommandProblem(ExitCode.TRY_AGAIN, message);
     };
@@ -41,10 +40,15 @@ final class FiredReport {
         : "This occurrence was dispatched before, as run %d: %s".formatted(run, state);
   }
 
-  /** Who comes after may have more luck, so the run is not over. */
-  static String broke(long run, String message) {
-    return "The selection for run %d broke: %s. The run waits for another one: fire again when that is mended, or `koyomi cancel --run %d`."
-        .formatted(run, message.replaceFirst("[.]$", ""), run);
+  static String broke(TriggerResult.Failed failed) {
+    String broke =
+        "The selection for run %d broke: %s."
+            .formatted(failed.run(), failed.message().replaceFirst("[.]$", ""));
+    return failed.waits()
+        ? broke
+            + " The run waits for another one: fire again when that is mended, or `koyomi cancel NAME --run %d`."
+                .formatted(failed.run())
+        : broke + " The run keeps what it had.";
   }
 
   private static String sentence(TriggerResult.Dispatched run) {

@@ -33,6 +33,11 @@ public sealed interface TriggerResult {
   /** Nothing was decided; the same command may succeed later. */
   record TryAgain(String message) implements TriggerResult {}
 
-  /** The selection failed for a reason that may or may not pass. */
-  record Failed(long run, String message) implements TriggerResult {}
+  /**
+   * The selection failed for a reason that may or may not pass.
+   *
+   * @param waits the run stays open for who selects next; else it keeps what it had, and that is
+   *     all
+   */
+  record Failed(long run, String message, boolean waits) implements TriggerResult {}
 }

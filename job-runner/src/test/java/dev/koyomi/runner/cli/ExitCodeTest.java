@@ -184,8 +184,8 @@ class ExitCodeTest {
     assertThat(typed.err())
         .isEqualTo(
             "koyomi: The selection for run 1 broke: spec.trigger.sql: division by zero. The run"
-                + " waits for another one: fire again when that is mended, or `koyomi cancel --run"
-                + " 1`.\n");
+                + " waits for another one: fire again when that is mended, or `koyomi cancel NAME"
+                + " --run 1`.\n");
     assertThat(Typed.on(database.address()).type("why", "x").out())
         .contains(
             "the selection is given up. Its last problem: spec.trigger.sql: division by zero.");

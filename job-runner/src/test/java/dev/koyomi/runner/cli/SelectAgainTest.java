@@ -160,6 +160,23 @@ class SelectAgainTest {
   }
 
   @Test
+  void aRunKeepsItsJobsWhenTheNextSelectionBreaks() throws Exception {
+    execute("alter table subscription rename to renamed");
+    execute("create view subscription as select id, fee, 1 / (id - id) > 0 as active from renamed");
+
+    Typed typed = type("redispatch", "invoices", "--yes");
+
+    assertThat(typed.exitCode()).isEqualTo(ExitCode.OTHER);
+    assertThat(typed.err())
+        .isEqualTo(
+            "koyomi: The selection for run 1 broke: spec.trigger.sql: division by zero. The run"
+                + " keeps what it had.\n");
+    assertThat(billing.run()).isEqualTo("Running 5/0/0/0");
+    execute("drop view subscription");
+    execute("alter table renamed rename to subscription");
+  }
+
+  @Test
   void saysThatAnotherRunIsInTheWay() throws Exception {
     billing.drain();
     billing.trigger().fire(new Fired.SlotByPerson(Instant.parse("2026-11-01T16:00:00Z")));
