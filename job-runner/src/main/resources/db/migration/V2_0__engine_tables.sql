@@ -214,3 +214,22 @@ create table koyomi.rate (
   spent int[] not null
 ) with (fillfactor = 25);
 comment on table koyomi.rate is 'Jobs that were started in the newest buckets, each a tenth of the rate''s period long; the last one is bucket.';
+
+-- No plan asks what is in an array or in JSON, and to count it ANALYZE would read every payload: of 18,000 chunks in 5.9 s, without it in 0.05 s,
+-- beside the workers, each time that a tenth of the chunks is new. Nothing is collected of a column whose target is 0 (ALTER TABLE, SET STATISTICS).
+alter table koyomi.batch alter column definition set statistics 0;
+alter table koyomi.run alter column abandoned set statistics 0;
+alter table koyomi.rate alter column spent set statistics 0;
+alter table koyomi.slice alter column ordinals set statistics 0;
+alter table koyomi.work alter column ordinals set statistics 0;
+alter table koyomi.dead alter column payload set statistics 0;
+alter table koyomi.chunk
+  alter column keys set statistics 0,
+  alter column jobs set statistics 0,
+  alter column names set statistics 0,
+  alter column vals set statistics 0,
+  alter column ids set statistics 0;
+alter table koyomi.inbox
+  alter column ids set statistics 0,
+  alter column keys set statistics 0,
+  alter column jobs set statistics 0;

@@ -40,6 +40,33 @@ class MigrationTest {
   }
 
   @Test
+  void collectsNoStatisticsOfWhatIsInArraysAndJson() throws Exception {
+    migration.run();
+
+    // Of -1 and null the server's own target counts (pg_attribute.attstattarget).
+    List<String> counted =
+        database
+            .jdbi()
+            .withHandle(
+                handle ->
+                    handle
+                        .createQuery(
+                            """
+                            select a.attrelid::regclass || '.' || a.attname
+                              from pg_attribute a join pg_class c on c.oid = a.attrelid
+                              join pg_type t on t.oid = a.atttypid
+                              where c.relnamespace = 'koyomi'::regnamespace and c.relkind = 'r'
+                                and a.attnum > 0 and not a.attisdropped
+                                and (t.typcategory = 'A' or t.typname in ('json', 'jsonb'))
+                                and coalesce(a.attstattarget, -1) <> 0
+                              order by 1
+                            """)
+                        .mapTo(String.class)
+                        .list());
+    assertThat(counted).isEmpty();
+  }
+
+  @Test
   void severalAtOnceDoItOnce() throws Exception {
     Callable<Migration.Outcome> run = migration::run;
     try (var threads = Executors.newFixedThreadPool(4)) {
