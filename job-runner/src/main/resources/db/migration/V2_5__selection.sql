@@ -9,6 +9,11 @@ declare
   v_last bigint;
   v_again text[];
 begin
+  -- Runs are locked in the order of their numbers, here as in clear() and cancel_jobs(): in an ordered batch fill_lanes() takes that of the day below.
+  perform from koyomi.run d join koyomi.batch b on b.id = d.batch_id
+    where d.batch_id = (select r.batch_id from koyomi.run r where r.id = p_run) and b.lanes > 0
+      and d.id < p_run and d.state = 'Running' and d.open_until > koyomi.now()
+    order by d.id for share of d;
   select * into v_run from koyomi.run where id = p_run and state = 'Selecting' and selector_token = p_token for no key update;
   if not found then
     raise exception 'the selection of run % was taken over or cancelled', p_run using errcode = 'KY003';
@@ -89,7 +94,8 @@ begin
   if v_run.open_until is not null then
     raise exception 'run % is that of the jobs enqueued on %: there is no trigger that could select them again', p_run, v_run.logical_date using errcode = 'KY004';
   end if;
-  if v_run.state = 'Selecting' then
+  if v_run.state = 'Selecting'
+     and exists (select from koyomi.worker w where w.id = v_run.selector_id and w.stopped_at is null and w.lost_at is null) then
     raise exception 'run % is being selected at this moment', p_run using errcode = 'KY004';
   end if;
   if v_run.pruned_at is not null then
@@ -99,6 +105,7 @@ begin
   begin
     update koyomi.run
       set state = 'Selecting', reason = null, message = null, ended_at = null, kept_at = null, attempt = attempt + 1, revision = p_revision,
+          abandoned = case when v_run.state = 'Selecting' then abandoned || v_run.selector_token else abandoned end,
           selector_token = p_token, selector_id = p_selector, select_timeout = p_timeout, selecting_since = koyomi.now()
       where id = p_run;
   exception when unique_violation then
@@ -106,7 +113,7 @@ begin
   end;
   return true;
 end $$;
-comment on function koyomi.select_again is 'Opens a run for one more selection, at a person''s request; dispatch() adds to what it has.';
+comment on function koyomi.select_again is 'Opens a run for one more selection, or takes that of a process over that is gone, at a person''s request; dispatch() adds to what the run has.';
 
 create function koyomi.keep_selected() returns trigger
   language plpgsql as $$

@@ -87,7 +87,7 @@ final class FiringTest {
     billing.assertTotals();
     signal(room, frozen, "CONT");
     awaitBothSucceeded(room, both);
-    assertThat(room.logs(frozen)).contains("dispatched before");
+    assertThat(room.logs(frozen)).contains("fired before");
     billing.assertTotals();
   }
 

@@ -61,11 +61,15 @@ final class DevRun {
               ExitCode.SKIPPED, "Run %d was skipped: %s.".formatted(run, message));
       case TriggerResult.Refused(long run, String message) ->
           throw new CommandProblem(ExitCode.WRONG, "Run %d failed: %s".formatted(run, message));
-      case TriggerResult.Failed failed ->
-          throw new CommandProblem(ExitCode.OTHER, FiredReport.broke(failed));
+      case TriggerResult.Failed failed -> throw broke(failed);
       case TriggerResult.TryAgain(String message) ->
           throw new CommandProblem(ExitCode.TRY_AGAIN, message);
     };
+  }
+
+  private CommandProblem broke(TriggerResult.Failed failed) {
+    return new CommandProblem(
+        ExitCode.OTHER, FiredReport.broke(failed, plan.batch().name(), FiredReport.By.Occurrence));
   }
 
   /**
@@ -113,12 +117,29 @@ final class DevRun {
       screen.line(
           "Run %d for %s is not over yet: it goes first.".formatted(run.id(), run.logicalDate()));
       if (run.state().equals(RunState.Selecting.name())) {
-        local.fire(
-            run.request().isEmpty()
-                ? new Fired.SlotByPerson(run.occurrence())
-                : new Fired.Request(run.request(), run.occurrence()));
+        selectFor(run);
       }
       local.drain(batchId);
+    }
+  }
+
+  /**
+   * Whose selection died or broke: as long as it has none, nothing of the batch comes to an end.
+   */
+  private void selectFor(RunRow run) throws Exception {
+    Fired fired =
+        run.request().isEmpty()
+            ? new Fired.SlotByPerson(run.occurrence())
+            : new Fired.Request(run.request(), run.occurrence());
+    switch (local.fire(fired)) {
+      case TriggerResult.Failed failed -> throw broke(failed);
+      case TriggerResult.TryAgain(String message) ->
+          throw new CommandProblem(ExitCode.TRY_AGAIN, message);
+      case TriggerResult.Refused(long id, String message) ->
+          screen.line("Run %d failed: %s".formatted(id, message));
+      case TriggerResult.Dispatched _,
+          TriggerResult.AlreadyDispatched _,
+          TriggerResult.Skipped _ -> {}
     }
   }
 

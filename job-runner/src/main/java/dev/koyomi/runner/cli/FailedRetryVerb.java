@@ -24,8 +24,8 @@ import picocli.CommandLine.Option;
     description = "Gives jobs that need attention a new set of attempts; no other job runs again.",
     footer = {
       "",
-      "The workers of that database take them. On the local database of `dev`, which has none,"
-          + " this command works them itself."
+      "The workers of that database take them. On the local database of `dev` this command works"
+          + " them itself."
     })
 final class FailedRetryVerb implements Callable<Integer> {
   private static final Duration PATIENCE = Duration.ofSeconds(30);

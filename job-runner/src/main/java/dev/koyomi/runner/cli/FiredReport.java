@@ -7,10 +7,20 @@ import dev.koyomi.runner.trigger.TriggerResult;
 final class FiredReport {
   private FiredReport() {}
 
+  /** Who fired, and what another firing by the same hand would be. */
+  enum By {
+    /** A Job of the cluster; nobody is there who would want to know that a run was skipped. */
+    Clock,
+    /** A command that names the occurrence: called again, it goes on with the same run. */
+    Occurrence,
+    /** A command that asks for a run: called again, it asks for another one. */
+    Request
+  }
+
   /**
-   * @param byClock nobody is there who would want to know that a run was skipped
+   * @param batch its name, without the namespace
    */
-  static int print(Screen screen, TriggerResult result, boolean byClock) {
+  static int print(Screen screen, TriggerResult result, String batch, By by) {
     return switch (result) {
       case TriggerResult.Dispatched dispatched -> {
         screen.line(sentence(dispatched));
@@ -22,12 +32,13 @@ final class FiredReport {
       }
       case TriggerResult.Skipped(long run, String message) -> {
         screen.line("Run %d was skipped: %s.".formatted(run, message));
-        yield byClock ? ExitCode.DONE : ExitCode.SKIPPED;
+        yield by == By.Clock ? ExitCode.DONE : ExitCode.SKIPPED;
       }
       case TriggerResult.Refused(long run, String message) ->
           throw new CommandProblem(
               ExitCode.WRONG, "The selection for run %d failed: %s".formatted(run, message));
-      case TriggerResult.Failed failed -> throw new CommandProblem(ExitCode.OTHER, broke(failed));
+      case TriggerResult.Failed failed ->
+          throw new CommandProblem(ExitCode.OTHER, broke(failed, batch, by));
       case TriggerResult.TryAgain(String message) ->
           throw new CommandProblem(ExitCode.TRY_AGAIN, message);
     };
@@ -35,20 +46,25 @@ final class FiredReport {
 
   /** Without its full stop. */
   static String before(long run, RunState state) {
-    return state == RunState.Skipped
-        ? "This occurrence was skipped before, as run %d".formatted(run)
-        : "This occurrence was dispatched before, as run %d: %s".formatted(run, state);
+    return "This occurrence was fired before, as run %d: %s".formatted(run, state);
   }
 
-  static String broke(TriggerResult.Failed failed) {
+  static String broke(TriggerResult.Failed failed, String batch, By by) {
     String broke =
         "The selection for run %d broke: %s."
             .formatted(failed.run(), failed.message().replaceFirst("[.]$", ""));
-    return failed.waits()
-        ? broke
-            + " The run waits for another one: fire again when that is mended, or `koyomi cancel NAME --run %d`."
-                .formatted(failed.run())
-        : broke + " The run keeps what it had.";
+    if (failed.state() != RunState.Selecting) {
+      return failed.state().open()
+          ? broke + " The run goes on without it."
+          : broke + " The run is over: %s.".formatted(failed.state());
+    }
+    String again =
+        by == By.Occurrence
+            ? "the same command once more"
+            : "`koyomi redispatch %s --run %d`".formatted(batch, failed.run());
+    return broke
+        + " The run waits for another one: when that is mended, %s; or `koyomi cancel %s --run %d`."
+            .formatted(again, batch, failed.run());
   }
 
   private static String sentence(TriggerResult.Dispatched run) {

@@ -110,21 +110,16 @@ final class LocalRun {
     }
   }
 
-  /** What a run waits for of which nothing else is left. */
   private String retry(RunRow run) {
-    boolean waits =
-        run.retrying() > 0
-            && run.selected() != null
-            && run.selected() - run.ended() == run.retrying();
-    return waits
-        ? history
+    return run.retrying() == 0
+        ? ""
+        : history
             .nextAttempt(run.id())
             .map(
                 next ->
                     "next attempt at %s (%s)"
                         .formatted(Shown.time(next.at(), surroundings.zone()), next.message()))
-            .orElse("")
-        : "";
+            .orElse("");
   }
 
   private Optional<RunRow> open() {

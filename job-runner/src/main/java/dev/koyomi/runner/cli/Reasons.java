@@ -199,7 +199,9 @@ record Reasons(
 
   /** Of several that are not over, the one that began first. */
   private Optional<String> older() {
-    return openRuns.isEmpty() || openRuns.getLast().equals(lastRun.orElse(null))
+    // By number: between the two questions its counts have moved on.
+    return openRuns.isEmpty()
+            || lastRun.stream().anyMatch(last -> last.id() == openRuns.getLast().id())
         ? Optional.empty()
         : Optional.of(
             "Run %d for %s is %s since %s."

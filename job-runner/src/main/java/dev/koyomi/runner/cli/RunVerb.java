@@ -83,7 +83,12 @@ final class RunVerb implements Callable<Integer> {
       if (result instanceof TriggerResult.AlreadyDispatched(long run, var state)) {
         return alreadyDispatched(run, state);
       }
-      int exitCode = FiredReport.print(screen, result, false);
+      int exitCode =
+          FiredReport.print(
+              screen,
+              result,
+              batch.plan().batch().name(),
+              date == null ? FiredReport.By.Request : FiredReport.By.Occurrence);
       if (result instanceof TriggerResult.Dispatched) {
         batch.sayWhenNobodyWorks(screen);
       }
@@ -145,7 +150,11 @@ final class RunVerb implements Callable<Integer> {
       }
     }
     int exitCode =
-        FiredReport.print(screen, batch.trigger().again(run.id(), Reselection.Everything), false);
+        FiredReport.print(
+            screen,
+            batch.trigger().again(run.id(), Reselection.Everything),
+            batch.plan().batch().name(),
+            FiredReport.By.Occurrence);
     batch.sayWhenNobodyWorks(screen);
     return exitCode;
   }

@@ -43,7 +43,12 @@ final class SelectAgain {
           return ExitCode.DONE;
         }
       }
-      int exitCode = FiredReport.print(screen, batch.trigger().again(of.id(), how), false);
+      int exitCode =
+          FiredReport.print(
+              screen,
+              batch.trigger().again(of.id(), how),
+              batch.plan().batch().name(),
+              FiredReport.By.Occurrence);
       batch.sayWhenNobodyWorks(screen);
       return exitCode;
     }

@@ -84,7 +84,11 @@ final class TriggerVerb implements Callable<Integer> {
               surroundings.pod(),
               TriggerRun.Pause.real(),
               Installation.of(surroundings.environment())::refusal);
-      return FiredReport.print(surroundings.screen(), trigger.fire(fired), cronJob != null);
+      return FiredReport.print(
+          surroundings.screen(),
+          trigger.fire(fired),
+          valid.plan().batch().name(),
+          cronJob == null ? FiredReport.By.Occurrence : FiredReport.By.Clock);
     }
   }
 

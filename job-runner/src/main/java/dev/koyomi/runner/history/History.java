@@ -309,7 +309,7 @@ public final class History {
    */
   public record NextAttempt(Instant at, String message) {}
 
-  /** The earliest of a run that is still to come. */
+  /** What a run waits for of which nothing is worked, and nothing could be at this moment. */
   public Optional<NextAttempt> nextAttempt(long run) {
     return jdbi.withHandle(
         handle ->
@@ -324,7 +324,13 @@ public final class History {
                         where s.run_id = :run and s.lane is null and s.lease is null
                       union all
                       select l.retry_at, l.message from koyomi.held_lanes l where l.run_id = :run) as next
-                      where retry_at > koyomi.now() order by retry_at limit 1
+                      where retry_at > koyomi.now()
+                        and not exists (select from koyomi.failure f where f.run_id = :run and not f.cut and f.retry_at <= koyomi.now())
+                        and not exists (select from koyomi.slice s left join koyomi.lane l on l.batch_id = s.batch_id and l.lane = s.lane
+                                          where s.run_id = :run
+                                            and (s.lease is not null or l.lease is not null
+                                                 or case when s.lane is null then s.due_at else l.due_at end <= koyomi.now() and l.stopped_at is null))
+                      order by retry_at limit 1
                     """)
                 .bind("run", run)
                 .map(

@@ -95,10 +95,6 @@ public final class Runs {
           if (existing.state == RunState.Selecting && existing.selectorAlive) {
             return new Opening.SelectedByAnother(run);
           }
-          if (existing.state == RunState.Selecting) {
-            return takeOver(handle, existing, selector, token, how.leavesOutSettled())
-                .orElse(new Opening.SelectedByAnother(run));
-          }
           long cleared = how == Reselection.Refresh ? clear(handle, run) : 0;
           handle
               .createQuery(

@@ -36,8 +36,8 @@ public sealed interface TriggerResult {
   /**
    * The selection failed for a reason that may or may not pass.
    *
-   * @param waits the run stays open for who selects next; else it keeps what it had, and that is
-   *     all
+   * @param state of the run now: Selecting, it waits for who selects next; else it goes on, or is
+   *     over, with what earlier selections of it had found
    */
-  record Failed(long run, String message, boolean waits) implements TriggerResult {}
+  record Failed(long run, String message, RunState state) implements TriggerResult {}
 }

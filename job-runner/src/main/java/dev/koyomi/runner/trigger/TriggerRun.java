@@ -452,7 +452,7 @@ public final class TriggerRun {
         } else {
           selection.note(connection, message);
         }
-        yield new TriggerResult.Failed(run, message, !again);
+        yield new TriggerResult.Failed(run, message, runs().state(run));
       }
     };
   }

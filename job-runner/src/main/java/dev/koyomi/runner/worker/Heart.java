@@ -82,9 +82,14 @@ final class Heart implements AutoCloseable {
   /** Joins the queue, sweeps once and begins to beat. */
   void start() throws SQLException {
     Connection opened = connect();
-    membership.join(opened);
-    beat(opened);
     connection = opened;
+    try {
+      membership.join(opened);
+      beat(opened);
+    } catch (SQLException | RuntimeException e) {
+      disconnect();
+      throw e;
+    }
     thread.start();
   }
 

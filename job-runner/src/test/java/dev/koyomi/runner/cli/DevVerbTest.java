@@ -12,6 +12,7 @@ import org.junit.jupiter.api.MethodOrderer;
 import org.junit.jupiter.api.Order;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.TestMethodOrder;
+import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 
 /** The way of a newcomer through the example, each step on what the one before left. */
@@ -136,6 +137,43 @@ class DevVerbTest {
     Typed both = type("dev", manifest, "--strict");
     assertThat(both.out().lines().filter(line -> line.startsWith("run  "))).hasSize(2);
     assertThat(both.exitCode()).isEqualTo(ExitCode.NEEDS_ATTENTION);
+  }
+
+  /** Whose selection breaks again: nothing would ever select for it while this waits. */
+  @Test
+  @Order(9)
+  @Timeout(120)
+  void endsWhenTheRunThatGoesFirstCannotBeSelected(@TempDir Path folder) throws IOException {
+    Path manifest = folder.resolve("broken.yaml");
+    String text =
+        """
+        apiVersion: koyomi.dev/v1alpha1
+        kind: BatchSchedule
+        metadata: {name: broken, namespace: billing}
+        spec:
+          timeZone: Asia/Tokyo
+          schedules: [{name: nightly, cron: "0 1 * * *"}]
+          trigger: {sql: "SELECT 1 AS key, 1 / DIVISOR AS id"}
+          unit: {sql: "SELECT :id"}
+        """;
+    Files.writeString(manifest, text.replace("DIVISOR", "0"));
+    String broke =
+        "broke: spec.trigger.sql: division by zero. The run waits for another one: when that is"
+            + " mended, the same command once more; or `koyomi cancel broken --run ";
+    assertThat(type("dev", manifest.toString(), "--date", "2026-11-01").err()).contains(broke);
+
+    Typed other = type("dev", manifest.toString(), "--date", "2026-11-02");
+    assertThat(other.out()).contains("for 2026-11-01 is not over yet: it goes first.");
+    assertThat(other.err()).contains(broke);
+    assertThat(other.exitCode()).isEqualTo(ExitCode.OTHER);
+
+    Files.writeString(manifest, text.replace("DIVISOR", "1"));
+    assertThat(type("dev", manifest.toString(), "--date", "2026-11-02").exitCode()).isZero();
+    assertThat(
+            count(
+                "select count(*) from koyomi.runs where batch = 'billing/broken' and state ="
+                    + " 'Succeeded'"))
+        .isEqualTo(2);
   }
 
   private static void sql(Path folder, String text) throws IOException {

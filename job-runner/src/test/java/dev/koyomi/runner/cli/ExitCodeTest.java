@@ -162,14 +162,13 @@ class ExitCodeTest {
     assertThat(fire(place, good, "2026-11-01").all())
         .startsWith("Run 1 for 2026-11-01: 3 jobs selected, Running.\n");
     Typed again = fire(place, good, "2026-11-01");
-    assertThat(again.out())
-        .isEqualTo("This occurrence was dispatched before, as run 1: Running.\n");
+    assertThat(again.out()).isEqualTo("This occurrence was fired before, as run 1: Running.\n");
     assertThat(again.exitCode()).isEqualTo(ExitCode.DONE);
     Typed overlapping = fire(place, good, "2026-11-02");
     assertThat(overlapping.out()).contains(" was skipped: run 1 of this batch is not over yet.");
     assertThat(overlapping.exitCode()).isEqualTo(ExitCode.SKIPPED);
     assertThat(fire(place, good, "2026-11-02").out())
-        .startsWith("This occurrence was skipped before, as run ");
+        .matches("This occurrence was fired before, as run [0-9]+: Skipped.\n");
   }
 
   @Test
@@ -184,8 +183,8 @@ class ExitCodeTest {
     assertThat(typed.err())
         .isEqualTo(
             "koyomi: The selection for run 1 broke: spec.trigger.sql: division by zero. The run"
-                + " waits for another one: fire again when that is mended, or `koyomi cancel NAME"
-                + " --run 1`.\n");
+                + " waits for another one: when that is mended, the same command once more; or"
+                + " `koyomi cancel x --run 1`.\n");
     assertThat(Typed.on(database.address()).type("why", "x").out())
         .contains(
             "the selection is given up. Its last problem: spec.trigger.sql: division by zero.");

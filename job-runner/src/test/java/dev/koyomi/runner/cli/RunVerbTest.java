@@ -28,7 +28,7 @@ class RunVerbTest {
     assertThat(type("run", "invoices", "--date", "2026-11-01").all())
         .isEqualTo(
             """
-            This occurrence was dispatched before, as run 1: Succeeded. Nothing was changed; \
+            This occurrence was fired before, as run 1: Succeeded. Nothing was changed; \
             --again has it select once more.
             --- exit code 0
             """);

@@ -170,10 +170,60 @@ class SelectAgainTest {
     assertThat(typed.err())
         .isEqualTo(
             "koyomi: The selection for run 1 broke: spec.trigger.sql: division by zero. The run"
-                + " keeps what it had.\n");
+                + " goes on without it.\n");
     assertThat(billing.run()).isEqualTo("Running 5/0/0/0");
     execute("drop view subscription");
     execute("alter table renamed rename to subscription");
+  }
+
+  /** The next `run` without a date would be another run. */
+  @Test
+  void takesUpARunWhoseSelectionBrokeAsTheSentenceSays() throws Exception {
+    billing.drain();
+    execute("update subscription set fee = 2 where id = 2");
+    execute("alter table subscription rename to renamed");
+    execute("create view subscription as select id, fee, 1 / (id - id) > 0 as active from renamed");
+
+    assertThat(type("run", "invoices").err())
+        .isEqualTo(
+            "koyomi: The selection for run 2 broke: spec.trigger.sql: division by zero. The run"
+                + " waits for another one: when that is mended, `koyomi redispatch invoices --run"
+                + " 2`; or `koyomi cancel invoices --run 2`.\n");
+    assertThat(type("redispatch", "invoices", "--run", "2", "--yes").err())
+        .endsWith("division by zero. The run is over: Failed.\n");
+    assertThat(type("run", "invoices").err()).contains("for run 3 broke");
+    execute("drop view subscription");
+    execute("alter table renamed rename to subscription");
+
+    assertThat(type("redispatch", "invoices", "--run", "3", "--dry-run").out())
+        .startsWith("Run 3 (2026-11-02) of billing/invoices would select 5 targets");
+    assertThat(type("redispatch", "invoices", "--run", "3", "--yes").out())
+        .isEqualTo("Run 3 for 2026-11-02: 5 jobs selected, Running.\n");
+    billing.drain();
+    assertThat(billing.text("select state from koyomi.run where id = 3")).isEqualTo("Succeeded");
+  }
+
+  /** What waits of a run whose selector died is cancelled, too; what that wrote is abandoned. */
+  @Test
+  void refreshTakesASelectionOverThatDied() throws Exception {
+    Workers workers = new Workers(database.jdbi());
+    long died = workers.join("died", Workers.Kind.Trigger, billing.batchId());
+    new Runs(database.jdbi(), new SecureRandom())
+        .again(1, Reselection.Rest, "r", Duration.ofMinutes(1), died);
+    execute(
+        "insert into koyomi.chunk (run_id, selector_token, size, keys, jobs) select id,"
+            + " selector_token, 1, '{7}', '[{}]' from koyomi.run");
+    assertThat(type("refresh", "invoices", "--dry-run").err())
+        .isEqualTo("koyomi: run 1 is being selected at this moment.\n");
+    workers.leave(died);
+    execute("update subscription set fee = 2 where id = 2");
+
+    assertThat(type("refresh", "invoices", "--yes").out())
+        .isEqualTo("Run 1 for 2026-11-01: 5 jobs selected, Running.\n");
+
+    billing.drain();
+    assertThat(billing.run()).isEqualTo("Succeeded 10/5/0/0");
+    assertThat(billing.count("select count(*) from invoice")).isEqualTo(5);
   }
 
   @Test

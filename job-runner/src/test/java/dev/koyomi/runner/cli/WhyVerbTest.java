@@ -2,6 +2,8 @@ package dev.koyomi.runner.cli;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.koyomi.runner.history.History;
+import dev.koyomi.runner.history.RunRow;
 import dev.koyomi.runner.queue.Workers;
 import dev.koyomi.runner.testing.Billing;
 import dev.koyomi.runner.testing.TestClock;
@@ -10,6 +12,9 @@ import dev.koyomi.runner.worker.EndRule;
 import dev.koyomi.runner.worker.WorkerProcess;
 import java.sql.Connection;
 import java.time.Instant;
+import java.time.ZoneOffset;
+import java.util.List;
+import java.util.Optional;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.RegisterExtension;
@@ -70,6 +75,32 @@ class WhyVerbTest {
         .contains(
             "Run 1 for 2026-11-01 is Running since 2026-11-02 12:00:00.\n"
                 + "The last run, 2 for 2026-11-02, ended as Skipped at");
+  }
+
+  /** Its counts move on between the two questions. */
+  @Test
+  void saysOnceWhatTheOnlyRunIs() throws Exception {
+    Billing billing = Billing.with(database, 3);
+    execute("update subscription set fee = null where id = 2");
+    billing.fire();
+    History history = new History(database.jdbi());
+    RunRow before = history.run(1).orElseThrow();
+    once(billing);
+    RunRow after = history.run(1).orElseThrow();
+    assertThat(after.succeeded()).isGreaterThan(before.succeeded());
+
+    assertThat(
+            new Reasons(
+                    billing.plan(),
+                    history.situation("billing/invoices"),
+                    history.queue("billing/invoices").orElseThrow(),
+                    List.of(),
+                    List.of(before),
+                    Optional.of(after),
+                    ZoneOffset.UTC)
+                .sentences())
+        .filteredOn(sentence -> sentence.contains("1 for 2026-11-01"))
+        .hasSize(1);
   }
 
   @Test

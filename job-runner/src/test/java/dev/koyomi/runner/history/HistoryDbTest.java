@@ -47,26 +47,15 @@ final class HistoryDbTest {
 
   /** Its retry is a failure, then a slice; in a lane the job stays where it is. */
   @ParameterizedTest
-  @CsvSource({"Unordered, false", "Unordered, true", "Fifo, false"})
-  void findsTheNextAttemptWhereverItWaits(String order, boolean slice) throws Exception {
+  @CsvSource({"1, Unordered, false", "1, Unordered, true", "3, Fifo, false"})
+  void findsTheNextAttemptWhereverItWaits(int jobs, String order, boolean slice) throws Exception {
     Billing billing =
         Billing.with(
             DATABASE,
-            1,
+            jobs,
             Billing.manifest("job: {retry:", "job: {order: {mode: " + order + "}, retry:"));
-    DATABASE.jdbi().useHandle(handle -> handle.execute("update subscription set fee = null"));
     billing.fire();
-    try (Connection connection = DATABASE.dataSource().getConnection()) {
-      LeasedSlice leased = billing.lease(connection, billing.join()).orElseThrow();
-      billing
-          .slices()
-          .fail(
-              connection,
-              leased,
-              0,
-              new JobFailure("23502", "no fee", JobFailure.Kind.Dead),
-              Duration.ofHours(1));
-    }
+    failTheFirst(billing);
     if (slice) {
       billing.text("select koyomi.cut_retries(1, 'infinity')::text");
     }
@@ -77,6 +66,38 @@ final class HistoryDbTest {
               assertThat(next.message()).isEqualTo("no fee");
               assertThat(next.at()).isAfter(Instant.now().plusSeconds(3000));
             });
+  }
+
+  /** The other two of the run can be worked: nothing waits. */
+  @Test
+  void namesNoNextAttemptWhileSomethingElseCanBeWorked() throws Exception {
+    Billing billing = Billing.with(DATABASE, 3);
+    billing.fire();
+    LeasedSlice leased = failTheFirst(billing);
+    History history = new History(DATABASE.jdbi());
+    assertThat(history.nextAttempt(1)).as("in hand").isEmpty();
+
+    billing.execute("select koyomi.give_back(%d)".formatted(leased.lease()));
+    assertThat(billing.count("select count(*) from koyomi.slice where lease is null")).isOne();
+    assertThat(history.nextAttempt(1)).as("due").isEmpty();
+
+    billing.execute("select koyomi.clear(1, null)");
+    assertThat(history.nextAttempt(1)).as("cancelled, too").isEmpty();
+  }
+
+  private static LeasedSlice failTheFirst(Billing billing) throws Exception {
+    try (Connection connection = DATABASE.dataSource().getConnection()) {
+      LeasedSlice leased = billing.lease(connection, billing.join()).orElseThrow();
+      billing
+          .slices()
+          .fail(
+              connection,
+              leased,
+              0,
+              new JobFailure("23502", "no fee", JobFailure.Kind.Dead),
+              Duration.ofHours(1));
+      return leased;
+    }
   }
 
   private static History.Filter filter(String batch, List<String> keys) {

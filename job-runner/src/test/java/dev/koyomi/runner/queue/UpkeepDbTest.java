@@ -526,6 +526,31 @@ final class UpkeepDbTest {
         .isEqualTo(1);
   }
 
+  /** On a local database; the names are those that the verbs give their sessions. */
+  @ParameterizedTest
+  @ValueSource(
+      strings = {
+        "koyomi trigger billing/invoices",
+        "koyomi run",
+        "koyomi refresh",
+        "koyomi redispatch"
+      })
+  void whoSelectsInASessionIsNotGone(String session) throws Exception {
+    long selector = workers.join("pod", Workers.Kind.Trigger, billing.batchId());
+    String lost =
+        "select count(*) from koyomi.worker where lost_at is not null and id = " + selector;
+    connected(
+        connection -> {
+          connection.setClientInfo("ApplicationName", session);
+          workers.declareGoneLost();
+          assertThat(billing.count(lost)).isZero();
+          connection.setClientInfo("ApplicationName", "koyomi runs");
+          workers.declareGoneLost();
+          assertThat(billing.count(lost)).isOne();
+          return session;
+        });
+  }
+
   @Test
   void aWorkerThatJoinsLateIsAlive() throws Exception {
     lease(worker());

@@ -314,6 +314,10 @@ final class SelectionDbTest {
 
   /** Run 1, which a process that is gone selects under token 77. */
   private static Selection selectingRun() {
+    return selectingRun(1);
+  }
+
+  private static Selection selectingRun(long run) {
     DATABASE
         .jdbi()
         .useHandle(
@@ -324,7 +328,7 @@ final class SelectionDbTest {
                       values (1, ?, '2026-11-01', 'r', 'Selecting', true, 77, '1m', now(), now())
                     """,
                     Billing.SLOT.atOffset(ZoneOffset.UTC)));
-    return new Selection(new Opening.Select(1, 77, LocalDate.parse("2026-11-01")));
+    return new Selection(new Opening.Select(run, 77, LocalDate.parse("2026-11-01")));
   }
 
   private static void isTakenOver(Throwable thrown) {
@@ -403,6 +407,42 @@ final class SelectionDbTest {
       assertThat(fired.get()).isInstanceOf(TriggerResult.Dispatched.class);
     }
     assertThat(billing.count("select count(*) from koyomi.slice where lane is null")).isZero();
+  }
+
+  /** Runs are locked in the order of their numbers, as by who clears or cancels. */
+  @Test
+  void waitsForTheRunOfTheDayBeforeItLocksItsOwn() throws Exception {
+    Billing billing =
+        Billing.with(DATABASE, 5, Billing.manifest("job: {", "job: {order: {mode: Fifo}, "));
+    String enqueue =
+        "select koyomi.enqueue('billing/invoices', '1', '{\"subscriptionId\": 1, \"billingDate\":"
+            + " \"2026-11-01\"}')::text";
+    billing.text(enqueue);
+    billing.drain();
+    billing.text(enqueue);
+    Selection selection = selectingRun(2);
+    try (Rival person = new Rival(DATABASE.dataSource());
+        Rival trigger = new Rival(DATABASE.dataSource())) {
+      Selection.Counts counts =
+          selection.select(
+              trigger.connection(), billing.plan(), Map.of("logicalDate", "2026-11-01"));
+      person.inOpenTransaction(open -> open.createStatement().execute(locking(1)));
+      var dispatched =
+          trigger.blocked(
+              waiting -> {
+                selection.dispatch(waiting, counts, false);
+                return counts;
+              });
+      assertThat(dispatched).isNotDone();
+      person.connection().createStatement().execute(locking(2) + " nowait");
+      person.commit();
+      assertThat(Rival.outcome(dispatched).selected()).isEqualTo(5);
+    }
+    assertThat(billing.count("select sum(stop) from koyomi.slice")).isEqualTo(6);
+  }
+
+  private static String locking(long run) {
+    return "select from koyomi.run where id = %d for no key update".formatted(run);
   }
 
   @Test

@@ -248,7 +248,7 @@ final class TriggerFuzzDbTest {
       switch (result) {
         case TriggerResult.Dispatched _ -> billing.drain(selected.compiled);
         case TriggerResult.Refused(long _, String sentence) -> isSentence(sentence);
-        case TriggerResult.Failed(long _, String sentence, boolean _) -> {
+        case TriggerResult.Failed(long _, String sentence, var _) -> {
           // Tried again by the one who comes after, and named meanwhile.
           isSentence(sentence);
           assertThat(billing.text("select state || ' ' || message from koyomi.run"))
