@@ -1,13 +1,11 @@
 package dev.koyomi.runner.worker;
 
 import static org.assertj.core.api.Assertions.assertThat;
-import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.koyomi.runner.queue.Workers;
 import dev.koyomi.runner.testing.Billing;
 import dev.koyomi.runner.testing.Rival;
 import dev.koyomi.runner.testing.TestDatabase;
-import java.sql.SQLException;
 import java.time.Duration;
 import java.util.List;
 import java.util.concurrent.CountDownLatch;
@@ -118,37 +116,6 @@ final class HeartDbTest {
         Thread.onSpinWait();
       }
     }
-  }
-
-  @Test
-  void leavesNoSessionWhenItCannotBegin() throws Exception {
-    try (Heart heart =
-        heart(
-            _ -> {
-              throw new SQLException("no");
-            },
-            Duration.ofMillis(20),
-            () -> {})) {
-      assertThatThrownBy(heart::start).hasMessage("no");
-      long deadline = System.nanoTime() + Duration.ofSeconds(20).toNanos();
-      while (sessions() > 0) {
-        assertThat(System.nanoTime()).isLessThan(deadline);
-        Thread.onSpinWait();
-      }
-    }
-  }
-
-  private static long sessions() {
-    return DATABASE
-        .jdbi()
-        .withHandle(
-            handle ->
-                handle
-                    .createQuery(
-                        "select count(*) from pg_stat_activity where datname = current_database()"
-                            + " and application_name ~ '^koyomi worker .*heart$'")
-                    .mapTo(Long.class)
-                    .one());
   }
 
   /** Else it would still sweep, under locks, when the process has left. */
