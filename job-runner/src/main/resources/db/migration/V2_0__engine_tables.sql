@@ -72,10 +72,12 @@ alter table koyomi.run
   add column open_until timestamptz,
   add column kept_at timestamptz,
   add column pruned_at timestamptz,
-  add column abandoned bigint[];
+  add column abandoned bigint[],
+  add column was_cancelled text;
 comment on column koyomi.run.kept_at is 'When prune_runs() found it old but with jobs that need attention. It looks again once the run ended anew, or its jobs were discarded (null).';
 comment on column koyomi.run.pruned_at is 'When prune() began to delete it: what is left of it is no longer the whole.';
 comment on column koyomi.run.abandoned is 'Tokens of selections that were given up, whose chunks are still there: they are no jobs, and prune() deletes them.';
+comment on column koyomi.run.was_cancelled is 'The run was cancelled before it is selected again now, with this message: what it is again when the selection fails.';
 comment on column koyomi.run.open_until is 'Of the run of a day''s enqueued jobs: the end of that day; it is not closed before.';
 
 -- A chunk has its payloads either by column (a trigger''s rows) or as JSON objects (enqueued jobs, and triggers of release 0.1.0).

@@ -113,7 +113,7 @@ begin
       return v_run;
     end if;
     insert into koyomi.run (batch_id, occurrence, request, logical_date, revision, state, exclusive, select_timeout, created_at, dispatched_at, open_until)
-      select p_batch, koyomi.now(), 'enqueued/' || v_today || case count(*) when 0 then '' else '/' || count(*) + 1 end,
+      select p_batch, koyomi.now(), 'enqueued/' || v_today || coalesce('/' || max(coalesce(nullif(split_part(r.request, '/', 3), '')::int, 1)) + 1, ''),
              v_today, '', 'Running', false, interval '0', koyomi.now(), koyomi.now(), (v_today + 1)::timestamp at time zone v_zone
       from koyomi.run r where r.batch_id = p_batch and r.request like 'enqueued/' || v_today || '%'
         and not (r.state = 'Running' and r.open_until > koyomi.now())  -- another session made it meanwhile: the next look finds it
@@ -261,7 +261,7 @@ create function koyomi.ready_lanes(p_batch int, p_lanes int[]) returns void
     select p_batch, lane, koyomi.now() from unnest(p_lanes) as lane order by lane
     on conflict (batch_id, lane) do update set due_at = coalesce(l.due_at, excluded.due_at)
 $$;
-comment on function koyomi.ready_lanes is 'After slices were put into these lanes, in the same transaction. Lanes are locked in the order of their numbers, here and wherever there are several.';
+comment on function koyomi.ready_lanes is 'After slices were put into these lanes, in the same transaction. One call locks lanes in the order of their numbers, as do all that lock several. A dispatch makes several such calls: where a person resumes, retries or discards at the same time, one of the two may be told of a deadlock (40P01) and is done again.';
 
 create function koyomi.leave_lane(p_lease bigint, p_after bigint default 0) returns void
   language plpgsql as $$

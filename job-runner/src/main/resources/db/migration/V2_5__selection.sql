@@ -57,7 +57,7 @@ begin
     set state = case when p_selected > 0 or selected > 0 then 'Running' when p_fail_when_empty then 'Failed' else 'Succeeded' end,
         reason = case when p_selected = 0 and selected is null then 'NoTargets' end,
         message = case when p_selected = 0 and selected is null then 'the trigger selected no target' end,
-        selector_token = null, selector_id = null,
+        selector_token = null, selector_id = null, was_cancelled = null,
         selected = coalesce(selected, 0) + p_selected, duplicates = coalesce(duplicates, 0) + p_duplicates,
         dispatched_at = coalesce(dispatched_at, koyomi.now()),
         ended_at = case when p_selected = 0 and coalesce(selected, 0) = 0 then koyomi.now() end
@@ -70,10 +70,11 @@ create or replace function koyomi.fail_selection(p_run bigint, p_token bigint, p
   language plpgsql as $$
 begin
   update koyomi.run
-    set state = case when selected is null then 'Failed' else 'Running' end,
-        reason = case when selected is null then p_reason end,
-        message = p_message, selector_token = null, selector_id = null, abandoned = abandoned || p_token,
-        ended_at = case when selected is null then koyomi.now() end
+    set state = case when was_cancelled is not null then 'Cancelled' when selected is null then 'Failed' else 'Running' end,
+        reason = case when was_cancelled is not null then 'Cancelled' when selected is null then p_reason end,
+        message = concat_ws('; selected again: ', nullif(was_cancelled, ''), p_message),
+        selector_token = null, selector_id = null, abandoned = abandoned || p_token,
+        ended_at = case when was_cancelled is not null or selected is null then koyomi.now() end
     where id = p_run and state = 'Selecting' and selector_token = p_token;
   if not found then
     return false;
@@ -83,7 +84,7 @@ begin
   update koyomi.run set message = p_message where id = p_run and message is null;
   return true;
 end $$;
-comment on function koyomi.fail_selection is 'Ends the selection; a run that had selected before goes on with what it has. What was written is deleted later, by prune(): it may be gigabytes.';
+comment on function koyomi.fail_selection is 'Ends the selection; a run that had selected before goes on with what it has, and one that was cancelled is cancelled again. What was written is deleted later, by prune(): it may be gigabytes.';
 
 create function koyomi.select_again(p_run bigint, p_selector bigint, p_token bigint, p_revision text, p_timeout interval) returns boolean
   language plpgsql as $$
@@ -105,6 +106,9 @@ begin
   begin
     update koyomi.run
       set state = 'Selecting', reason = null, message = null, ended_at = null, kept_at = null, attempt = attempt + 1, revision = p_revision,
+          -- Of a selection that found nothing, nothing counts on: it is as if there had been none.
+          selected = nullif(selected, 0),
+          was_cancelled = case v_run.state when 'Cancelled' then coalesce(v_run.message, '') when 'Selecting' then v_run.was_cancelled end,
           abandoned = case when v_run.state = 'Selecting' then abandoned || v_run.selector_token else abandoned end,
           selector_token = p_token, selector_id = p_selector, select_timeout = p_timeout, selecting_since = koyomi.now()
       where id = p_run;

@@ -9,11 +9,14 @@ final class FiredReport {
 
   /** Who fired, and what another firing by the same hand would be. */
   enum By {
-    /** A Job of the cluster; nobody is there who would want to know that a run was skipped. */
+    /**
+     * A Job of the cluster, whose next pod goes on with the run; nobody is there who would want to
+     * know that a run was skipped.
+     */
     Clock,
     /** A command that names the occurrence: called again, it goes on with the same run. */
     Occurrence,
-    /** A command that asks for a run: called again, it asks for another one. */
+    /** A command that asks for a run: called again, it may ask for another one. */
     Request
   }
 

@@ -85,11 +85,16 @@ final class TriggerVerb implements Callable<Integer> {
               TriggerRun.Pause.real(),
               Installation.of(surroundings.environment())::refusal);
       return FiredReport.print(
-          surroundings.screen(),
-          trigger.fire(fired),
-          valid.plan().batch().name(),
-          cronJob == null ? FiredReport.By.Occurrence : FiredReport.By.Clock);
+          surroundings.screen(), trigger.fire(fired), valid.plan().batch().name(), firedBy());
     }
+  }
+
+  private FiredReport.By firedBy() {
+    if (cronJob != null) {
+      return FiredReport.By.Clock;
+    }
+    // Without a date it is that of the newest time that has passed, which may be another next time.
+    return date == null ? FiredReport.By.Request : FiredReport.By.Occurrence;
   }
 
   private Fired fired(Planned.Valid valid) {

@@ -141,7 +141,8 @@ public final class History {
                                 where s.batch_id = b.id and s.lease is null and s.lane is null and s.attempt > 1
                               union all
                               select min(l.due_at) from koyomi.lane l
-                                where l.batch_id = b.id and l.lease is null and l.stopped_at is null and l.due_at > koyomi.now()) as retries) as retry_at,
+                                where l.batch_id = b.id and l.lease is null and l.stopped_at is null) as retries
+                              where at > koyomi.now()) as retry_at,
                            (select min(w.hindered) from koyomi.worker w
                               where w.batch_id = b.id and w.kind = 'Worker' and w.stopped_at is null and w.lost_at is null) as hindered,
                            selecting.id as selecting_run, selecting.selecting_since, selecting.pod, selecting.message as selecting_problem

@@ -195,7 +195,7 @@ public final class Runs {
       return run.selectorAlive
           ? Optional.of(new Opening.SelectedByAnother(run.id))
           // Of a run that has selected before, nothing may be done a second time.
-          : takeOver(handle, run, selector, token, run.selected);
+          : takeOver(handle, run, firing, selector, token);
     }
     if (run.state == RunState.Failed && mayReopen(run, firing)) {
       return reopen(handle, run, firing, selector, token);
@@ -204,7 +204,8 @@ public final class Runs {
   }
 
   private static boolean mayReopen(Existing run, Firing firing) {
-    return "SelectionAbandoned".equals(run.reason) || (firing.byPerson() && !run.selected);
+    return "SelectionAbandoned".equals(run.reason)
+        || (firing.byPerson() && (!run.selected || "NoTargets".equals(run.reason)));
   }
 
   private static Optional<Long> insertSelecting(
@@ -282,24 +283,26 @@ public final class Runs {
    * abandoned. Chunks of earlier selections of the run stay.
    */
   private static Optional<Opening> takeOver(
-      Handle handle, Existing run, long selector, long token, boolean rest) {
+      Handle handle, Existing run, Firing firing, long selector, long token) {
     int taken =
         handle
             .createUpdate(
                 """
                 update koyomi.run r set selector_token = :token, selector_id = :selector, selecting_since = koyomi.now(),
+                    revision = :revision, select_timeout = make_interval(secs => :selectSeconds),
                     abandoned = r.abandoned || old.selector_token
                   from (select o.id, o.selector_token from koyomi.run o where o.id = :run and o.state = 'Selecting' for no key update) as old
                   where r.id = old.id
                     and not exists (select from koyomi.worker w
                                     where w.id = r.selector_id and w.stopped_at is null and w.lost_at is null)
                 """)
+            .bindMethods(firing)
             .bind("run", run.id)
             .bind("token", token)
             .bind("selector", selector)
             .execute();
     return taken == 1
-        ? Optional.of(new Opening.Select(run.id, token, run.logicalDate, rest, 0))
+        ? Optional.of(new Opening.Select(run.id, token, run.logicalDate, run.selected, 0))
         : Optional.empty();
   }
 
@@ -315,8 +318,8 @@ public final class Runs {
                   set state = 'Selecting', reason = null, message = null, ended_at = null, attempt = attempt + 1,
                       revision = :revision, exclusive = :exclusive, selector_token = :token, selector_id = :selector,
                       select_timeout = make_interval(secs => :selectSeconds), selecting_since = koyomi.now(),
-                      pruned_at = null
-                  where r.id = :run and r.state = 'Failed' and r.selected is null
+                      selected = null, pruned_at = null
+                  where r.id = :run and r.state = 'Failed' and (r.selected is null or r.reason = 'NoTargets')
                     and not (:exclusive and exists (select from koyomi.run o
                                where o.batch_id = r.batch_id and o.exclusive and o.state in ('Selecting', 'Running')))
                 """)

@@ -277,7 +277,10 @@ public final class Selection {
         });
   }
 
-  /** Ends the run as Failed, unless somebody else selects by now. */
+  /**
+   * Ends the selection, unless somebody else selects by now: the run is Failed, goes on with what
+   * it had selected before, or is Cancelled again where it was.
+   */
   public void fail(Connection connection, String reason, String message) throws SQLException {
     try (PreparedStatement statement =
         connection.prepareStatement("select koyomi.fail_selection(?, ?, ?, ?)")) {

@@ -36,8 +36,8 @@ public sealed interface TriggerResult {
   /**
    * The selection failed for a reason that may or may not pass.
    *
-   * @param state of the run now: Selecting, it waits for who selects next; else it goes on, or is
-   *     over, with what earlier selections of it had found
+   * @param state of the run now: Selecting, it waits for who selects next; else it goes on with
+   *     what earlier selections of it had found, or is over
    */
   record Failed(long run, String message, RunState state) implements TriggerResult {}
 }

@@ -420,9 +420,19 @@ public final class TriggerRun {
         : "spec.trigger.sql: " + sentence;
   }
 
+  private TriggerResult overtaken(long run, boolean again) {
+    RunState state = runs().state(run);
+    if (!again) {
+      return new TriggerResult.AlreadyDispatched(run, state);
+    }
+    return state == RunState.Selecting
+        ? new TriggerResult.TryAgain("Another process selects for run %d by now.".formatted(run))
+        : new TriggerResult.Failed(run, "the run was cancelled meanwhile", state);
+  }
+
   /**
    * A wrong query ends the run; anything else leaves it to who comes after, with the reason noted.
-   * A run that selects again goes on with what it has: nobody comes after.
+   * A run that selects again goes on with what it has, or is over: nobody comes after.
    */
   private TriggerResult failed(
       Selection selection,
@@ -433,7 +443,7 @@ public final class TriggerRun {
       throws SQLException {
     long run = opened.run();
     if (Selection.TAKEN_OVER.equals(e.getSQLState())) {
-      return new TriggerResult.AlreadyDispatched(run, runs().state(run));
+      return overtaken(run, again);
     }
     return switch (Fault.of(e).orElse(new Fault.Other(String.valueOf(e.getMessage())))) {
       case Fault.TryAgain(String sentence) -> {

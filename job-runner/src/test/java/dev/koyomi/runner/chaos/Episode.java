@@ -31,7 +31,13 @@ final class Episode implements AutoCloseable {
   private static final int WORKERS = 3;
   private static final Pattern HIT = Pattern.compile("LOG:  hit: ([A-Z_]+)");
   private static final Duration START = Duration.ofMinutes(1);
+
+  /** So long nothing comes to an end before something is stuck. */
   private static final Duration PEACE = Duration.ofMinutes(3);
+
+  /** Attempts are counted, so that this is reached only where jobs are tried for ever. */
+  private static final Duration PEACE_AT_MOST = Duration.ofMinutes(15);
+
   private static final int IDLE_BEATS = 4;
 
   private final Database database;
@@ -163,7 +169,6 @@ final class Episode implements AutoCloseable {
 
   /** Nothing happens any more, and everything comes to its end. */
   private void peace() throws Exception {
-    long end = System.nanoTime() + PEACE.toNanos();
     crowd.heal();
     while (!attempt(
         () ->
@@ -173,7 +178,10 @@ final class Episode implements AutoCloseable {
       pause();
     }
     sql.run("select koyomi.resume(1)");
-    while (System.nanoTime() < end) {
+    long last = System.nanoTime() + PEACE_AT_MOST.toNanos();
+    long end = System.nanoTime() + PEACE.toNanos();
+    long moved = 0;
+    while (System.nanoTime() < Math.min(end, last)) {
       crowd.fill(WORKERS);
       attempt(firings::takeUpSelections);
       attempt(() -> sql.run("select koyomi.resume_lanes(1, null)"));
@@ -181,6 +189,14 @@ final class Episode implements AutoCloseable {
           && sql.number("select count(*) from koyomi.slice") == 0
           && sql.number("select koyomi.drained(1)::int") == 1) {
         return;
+      }
+      long now =
+          sql.number(
+              "select (select count(*) from effect) + (select count(*) from koyomi.failure) +"
+                  + " (select coalesce(sum(position), 0) from koyomi.slice)");
+      if (now != moved) {
+        moved = now;
+        end = System.nanoTime() + PEACE.toNanos();
       }
       pause();
     }

@@ -212,7 +212,7 @@ class SelectAgainTest {
         .again(1, Reselection.Rest, "r", Duration.ofMinutes(1), died);
     execute(
         "insert into koyomi.chunk (run_id, selector_token, size, keys, jobs) select id,"
-            + " selector_token, 1, '{7}', '[{}]' from koyomi.run");
+            + " selector_token, 1, '{2}', '[{}]' from koyomi.run");
     assertThat(type("refresh", "invoices", "--dry-run").err())
         .isEqualTo("koyomi: run 1 is being selected at this moment.\n");
     workers.leave(died);

@@ -880,6 +880,20 @@ final class EnqueueDbTest {
   }
 
   @Test
+  void makesAnotherRunOfTheDayWhoseFirstIsGone() throws Exception {
+    enqueue(1);
+    work();
+    billing.text(CANCEL_THE_RUN);
+    billing.execute("update koyomi.run set request = request || '/2'");
+    enqueue(2);
+
+    work();
+
+    assertThat(billing.text("select string_agg(request, ', ' order by id) from koyomi.run"))
+        .isEqualTo("enqueued/2026-11-01/2, enqueued/2026-11-01/3");
+  }
+
+  @Test
   void parksAJobWhosePayloadLacksAParameter() throws Exception {
     billing.text("select koyomi.enqueue('billing/invoices', 'a', '{\"subscriptionId\": 1}')::text");
     enqueue(2);

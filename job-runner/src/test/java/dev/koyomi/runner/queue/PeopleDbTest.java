@@ -750,6 +750,45 @@ final class PeopleDbTest {
   }
 
   @Test
+  void aSecondSelectionThatFailsLeavesACancelledRunCancelled() throws Exception {
+    leaveThreeDead();
+    billing.execute("update koyomi.run set state = 'Running', ended_at = null");
+    billing.text("select koyomi.cancel_run(1, 'by hand')::text");
+    billing.text(
+        "select koyomi.select_again(1, %d, 98, 'r2', '1 minute')::text".formatted(billing.join()));
+    billing.execute("update koyomi.worker set stopped_at = koyomi.now()");
+    billing.text(
+        "select koyomi.select_again(1, %d, 99, 'r2', '1 minute')::text".formatted(billing.join()));
+
+    billing.text("select koyomi.fail_selection(1, 99, 'X', 'wrong')::text");
+
+    assertThat(billing.text("select state || ' ' || reason || ' ' || message from koyomi.run"))
+        .isEqualTo("Cancelled Cancelled by hand; selected again: wrong");
+    assertThat(billing.text("select (ended_at is not null)::text from koyomi.run"))
+        .isEqualTo("true");
+  }
+
+  @Test
+  void aSecondSelectionThatFindsNothingEitherSaysSo() throws Exception {
+    billing = Billing.with(DATABASE, 0);
+    billing.fire();
+    billing.execute(
+        "update koyomi.run set state = 'Failed', reason = 'NoTargets', message = 'none', selected"
+            + " = 0");
+    billing.text(
+        "select koyomi.select_again(1, %d, 98, 'r2', '1 minute')::text".formatted(billing.join()));
+    billing.text("select koyomi.dispatch(1, 98, 0, 0, true)::text");
+    assertThat(billing.text("select state || ' ' || reason || ' ' || message from koyomi.run"))
+        .isEqualTo("Failed NoTargets the trigger selected no target");
+
+    billing.text(
+        "select koyomi.select_again(1, %d, 99, 'r2', '1 minute')::text".formatted(billing.join()));
+    billing.text("select koyomi.fail_selection(1, 99, 'SelectionFailed', 'wrong')::text");
+    assertThat(billing.text("select state || ' ' || reason || ' ' || message from koyomi.run"))
+        .isEqualTo("Failed SelectionFailed wrong");
+  }
+
+  @Test
   void aCancelledSelectionIsNotTakenForDoneByTheNextOne() throws Exception {
     leaveThreeDead();
     billing.execute("insert into subscription (id, fee) values (11, 11)");

@@ -169,6 +169,17 @@ final class SelectionDbTest {
   }
 
   @Test
+  void selectsAgainForAPersonWhatFailedForWantOfTargets() throws Exception {
+    Billing billing = Billing.with(DATABASE, 0, Billing.manifest("timeout: 1m", "onEmpty: Fail"));
+    billing.fire();
+    billing.execute("insert into subscription (id, fee) values (1, 1)");
+
+    assertThat(billing.fire()).isInstanceOf(TriggerResult.Dispatched.class);
+
+    assertThat(billing.run()).isEqualTo("Running 1/0/0/0");
+  }
+
+  @Test
   void leavesASlowSelectionToTheNextTryAndSaysWhy() throws Exception {
     Billing billing =
         Billing.with(

@@ -1,16 +1,20 @@
 package dev.koyomi.runner.worker;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.koyomi.runner.queue.Workers;
 import dev.koyomi.runner.testing.Billing;
 import dev.koyomi.runner.testing.Rival;
 import dev.koyomi.runner.testing.TestDatabase;
+import java.sql.Connection;
+import java.sql.SQLException;
 import java.time.Duration;
 import java.util.List;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.atomic.AtomicReference;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.RegisterExtension;
 
@@ -54,6 +58,22 @@ final class HeartDbTest {
       heart.start();
       assertThat(more.await(20, TimeUnit.SECONDS)).as("it ticks once more").isTrue();
       assertThat(heart.stopped()).isFalse();
+    }
+  }
+
+  @Test
+  void closesItsSessionWhenItCannotBegin() throws Exception {
+    AtomicReference<Connection> session = new AtomicReference<>();
+    try (Heart heart =
+        heart(
+            on -> {
+              session.set(on);
+              throw new SQLException("not now");
+            },
+            Duration.ofHours(1),
+            () -> {})) {
+      assertThatThrownBy(heart::start).hasMessage("not now");
+      assertThat(session.get().isClosed()).isTrue();
     }
   }
 
