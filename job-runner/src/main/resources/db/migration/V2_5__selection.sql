@@ -55,8 +55,8 @@ begin
   -- Of a run that selects a second time, what it selected before counts on.
   update koyomi.run
     set state = case when p_selected > 0 or selected > 0 then 'Running' when p_fail_when_empty then 'Failed' else 'Succeeded' end,
-        reason = case when p_selected = 0 and selected is null then 'NoTargets' end,
-        message = case when p_selected = 0 and selected is null then 'the trigger selected no target' end,
+        reason = case when p_selected = 0 and coalesce(selected, 0) = 0 then 'NoTargets' end,
+        message = case when p_selected = 0 and coalesce(selected, 0) = 0 then 'the trigger selected no target' end,
         selector_token = null, selector_id = null, was_cancelled = null,
         selected = coalesce(selected, 0) + p_selected, duplicates = coalesce(duplicates, 0) + p_duplicates,
         dispatched_at = coalesce(dispatched_at, koyomi.now()),
@@ -69,13 +69,15 @@ end $$;
 create or replace function koyomi.fail_selection(p_run bigint, p_token bigint, p_reason text, p_message text) returns boolean
   language plpgsql as $$
 begin
-  update koyomi.run
-    set state = case when was_cancelled is not null then 'Cancelled' when selected is null then 'Failed' else 'Running' end,
-        reason = case when was_cancelled is not null then 'Cancelled' when selected is null then p_reason end,
-        message = concat_ws('; selected again: ', nullif(was_cancelled, ''), p_message),
-        selector_token = null, selector_id = null, abandoned = abandoned || p_token,
-        ended_at = case when was_cancelled is not null or selected is null then koyomi.now() end
-    where id = p_run and state = 'Selecting' and selector_token = p_token;
+  update koyomi.run r
+    set state = after.state,
+        reason = case after.state when 'Cancelled' then 'Cancelled' when 'Failed' then p_reason end,
+        message = concat_ws('; selected again: ', nullif(r.was_cancelled, ''), p_message),
+        selector_token = null, selector_id = null, abandoned = r.abandoned || p_token,
+        ended_at = case when after.state <> 'Running' then koyomi.now() end
+    from (select id, case when was_cancelled is not null then 'Cancelled' when coalesce(selected, 0) = 0 then 'Failed' else 'Running' end as state
+            from koyomi.run where id = p_run and state = 'Selecting' and selector_token = p_token for no key update) as after
+    where r.id = after.id;
   if not found then
     return false;
   end if;
@@ -106,8 +108,6 @@ begin
   begin
     update koyomi.run
       set state = 'Selecting', reason = null, message = null, ended_at = null, kept_at = null, attempt = attempt + 1, revision = p_revision,
-          -- Of a selection that found nothing, nothing counts on: it is as if there had been none.
-          selected = nullif(selected, 0),
           was_cancelled = case v_run.state when 'Cancelled' then coalesce(v_run.message, '') when 'Selecting' then v_run.was_cancelled end,
           abandoned = case when v_run.state = 'Selecting' then abandoned || v_run.selector_token else abandoned end,
           selector_token = p_token, selector_id = p_selector, select_timeout = p_timeout, selecting_since = koyomi.now()

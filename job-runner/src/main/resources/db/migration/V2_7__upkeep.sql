@@ -242,8 +242,8 @@ begin
   update koyomi.meta set beat = beat + 1, beat_at = koyomi.now()
     where beat_at <= koyomi.now() - beat_every
       and exists (select from koyomi.worker w where w.stopped_at is null and w.lost_at is null);
-  -- What is locked now is done next time: below, nothing waits for a worker, a slice or a run. A job that its lane lost for good is the exception: to note it
-  -- waits for the lane, and for the key of a unique job.
+  -- Below, nothing waits for the row of a worker, a slice or a run, so that one sweep holds up no other: what is locked now is done next time. Only where a
+  -- job of a lane is set aside as WorkerLost does it wait, for the row of the lane and of the job's unique key.
   update koyomi.worker set lost_at = koyomi.now()
     where id in (select w.id from koyomi.worker w, koyomi.meta m
                  where w.stopped_at is null and w.lost_at is null and m.beat - w.beat_seen >= 6

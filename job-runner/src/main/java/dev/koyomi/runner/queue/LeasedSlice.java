@@ -37,6 +37,11 @@ public record LeasedSlice(
     misfits = List.copyOf(misfits);
   }
 
+  /** Which attempt of its job this is; behind the cursor, a lane holds only jobs never tried. */
+  public int attemptOf(int at) {
+    return inLane && at > position ? 1 : attempt;
+  }
+
   /** Attempts that count toward the limit: those since a person last had the job retried. */
   public int countedAttempt(int at) {
     return inLane && at > position ? 1 : attempt - prior;

@@ -33,7 +33,7 @@ public final class Runs {
 
   private static final String EXISTING =
       """
-      select r.id, r.state, r.logical_date, r.reason, r.selected is not null as selected,
+      select r.id, r.state, r.logical_date, r.reason, coalesce(r.selected, 0) > 0 as selected,
              exists (select from koyomi.worker w
                      where w.id = r.selector_id and w.stopped_at is null and w.lost_at is null) as selector_alive
         from koyomi.run r
@@ -204,8 +204,7 @@ public final class Runs {
   }
 
   private static boolean mayReopen(Existing run, Firing firing) {
-    return "SelectionAbandoned".equals(run.reason)
-        || (firing.byPerson() && (!run.selected || "NoTargets".equals(run.reason)));
+    return "SelectionAbandoned".equals(run.reason) || (firing.byPerson() && !run.selected);
   }
 
   private static Optional<Long> insertSelecting(
@@ -318,8 +317,8 @@ public final class Runs {
                   set state = 'Selecting', reason = null, message = null, ended_at = null, attempt = attempt + 1,
                       revision = :revision, exclusive = :exclusive, selector_token = :token, selector_id = :selector,
                       select_timeout = make_interval(secs => :selectSeconds), selecting_since = koyomi.now(),
-                      selected = null, pruned_at = null
-                  where r.id = :run and r.state = 'Failed' and (r.selected is null or r.reason = 'NoTargets')
+                      pruned_at = null
+                  where r.id = :run and r.state = 'Failed' and coalesce(r.selected, 0) = 0
                     and not (:exclusive and exists (select from koyomi.run o
                                where o.batch_id = r.batch_id and o.exclusive and o.state in ('Selecting', 'Running')))
                 """)

@@ -230,20 +230,32 @@ public final class TriggerRun {
       return closed.get();
     }
     int batchId = new Batches(database.jdbi()).find(plan.batch().toString()).orElseThrow().id();
-    return openAndSelect(
-        batchId,
-        true,
-        self -> {
-          Opening.@Nullable Select before = begun.get();
-          Opening opened =
-              before == null
-                  ? runs().again(run, how, revision, trigger.timeout(), self)
-                  : runs().resume(before, self);
-          if (opened instanceof Opening.Select select) {
-            begun.set(select);
-          }
-          return opened;
-        });
+    TriggerResult result =
+        openAndSelect(
+            batchId,
+            true,
+            self -> {
+              Opening.@Nullable Select before = begun.get();
+              Opening opened =
+                  before == null
+                      ? runs().again(run, how, revision, trigger.timeout(), self)
+                      : runs().resume(before, self);
+              if (opened instanceof Opening.Select select) {
+                begun.set(select);
+              }
+              return opened;
+            });
+    return result instanceof TriggerResult.AlreadyDispatched(_, RunState state)
+        ? overtaken(run, state)
+        : result;
+  }
+
+  /** The run was taken from the process that selected for it once more. */
+  private static TriggerResult overtaken(long run, RunState state) {
+    return state == RunState.Cancelled
+        ? new TriggerResult.Failed(run, "it was cancelled meanwhile", state)
+        : new TriggerResult.TryAgain(
+            "Another process took over the selection for run %d.".formatted(run));
   }
 
   private Runs runs() {
@@ -420,16 +432,6 @@ public final class TriggerRun {
         : "spec.trigger.sql: " + sentence;
   }
 
-  private TriggerResult overtaken(long run, boolean again) {
-    RunState state = runs().state(run);
-    if (!again) {
-      return new TriggerResult.AlreadyDispatched(run, state);
-    }
-    return state == RunState.Selecting
-        ? new TriggerResult.TryAgain("Another process selects for run %d by now.".formatted(run))
-        : new TriggerResult.Failed(run, "the run was cancelled meanwhile", state);
-  }
-
   /**
    * A wrong query ends the run; anything else leaves it to who comes after, with the reason noted.
    * A run that selects again goes on with what it has, or is over: nobody comes after.
@@ -443,7 +445,7 @@ public final class TriggerRun {
       throws SQLException {
     long run = opened.run();
     if (Selection.TAKEN_OVER.equals(e.getSQLState())) {
-      return overtaken(run, again);
+      return new TriggerResult.AlreadyDispatched(run, runs().state(run));
     }
     return switch (Fault.of(e).orElse(new Fault.Other(String.valueOf(e.getMessage())))) {
       case Fault.TryAgain(String sentence) -> {

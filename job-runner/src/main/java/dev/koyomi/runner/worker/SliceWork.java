@@ -306,7 +306,7 @@ final class SliceWork {
     try (var _ = MDC.putCloseable("key", key);
         var _ = MDC.putCloseable("run", Long.toString(slice.run()))) {
       LOG.atWarn()
-          .addKeyValue("attempt", slice.countedAttempt(at))
+          .addKeyValue("attempt", slice.attemptOf(at))
           .addKeyValue("class", failure.errorClass())
           .addKeyValue("cause", failure.message())
           .addKeyValue("retryIn", wait.<Object>map(Duration::toString).orElse("never"))

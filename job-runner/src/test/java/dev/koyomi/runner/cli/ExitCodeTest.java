@@ -190,6 +190,14 @@ class ExitCodeTest {
             "the selection is given up. Its last problem: spec.trigger.sql: division by zero.");
   }
 
+  /** Typed once more, it may fire the next slot. */
+  @Test
+  void namesTheRunWhereNoDateWasGiven() throws Exception {
+    String broken = manifest("select id as key, 1 / (id - 2) as id from target");
+    assertThat(Typed.on(database.address()).type("trigger", "--definition", broken).err())
+        .contains("when that is mended, `koyomi redispatch x --run 1`; or");
+  }
+
   @Test
   void namesARunThatIsNotThere() throws Exception {
     Typed.Place place = Typed.on(database.address());

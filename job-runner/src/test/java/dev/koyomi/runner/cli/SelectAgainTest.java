@@ -7,11 +7,13 @@ import dev.koyomi.runner.queue.Reselection;
 import dev.koyomi.runner.queue.Runs;
 import dev.koyomi.runner.queue.Workers;
 import dev.koyomi.runner.testing.Billing;
+import dev.koyomi.runner.testing.Rival;
 import dev.koyomi.runner.testing.TestDatabase;
 import dev.koyomi.runner.trigger.Fired;
 import java.security.SecureRandom;
 import java.time.Duration;
 import java.time.Instant;
+import java.util.concurrent.CompletableFuture;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.RegisterExtension;
@@ -224,6 +226,43 @@ class SelectAgainTest {
     billing.drain();
     assertThat(billing.run()).isEqualTo("Succeeded 10/5/0/0");
     assertThat(billing.count("select count(*) from invoice")).isEqualTo(5);
+  }
+
+  @Test
+  void saysThatItsRunWasCancelledMeanwhile() throws Exception {
+    try (Rival rival = new Rival(database.dataSource())) {
+      rival.inOpenTransaction(
+          connection ->
+              connection
+                  .createStatement()
+                  .execute("lock table subscription in access exclusive mode"));
+      var typed = new CompletableFuture<Typed>();
+      Thread.ofVirtual().start(() -> typed.complete(type("redispatch", "invoices", "--yes")));
+      rival.awaitWaiter();
+      execute("select koyomi.cancel_run(1, 'by hand')");
+      rival.commit();
+
+      assertThat(Rival.outcome(typed).err())
+          .isEqualTo(
+              "koyomi: The selection for run 1 broke: it was cancelled meanwhile. The run is over:"
+                  + " Cancelled.\n");
+      assertThat(Rival.outcome(typed).exitCode()).isEqualTo(ExitCode.OTHER);
+    }
+  }
+
+  @Test
+  void aRunThatWasCancelledStaysSoWhenTheNextSelectionBreaks() throws Exception {
+    type("cancel", "invoices", "--run", "1", "--why", "wrong month", "--yes");
+    execute("alter table subscription rename to renamed");
+    execute("create view subscription as select id, fee, 1 / (id - id) > 0 as active from renamed");
+
+    assertThat(type("redispatch", "invoices", "--yes").err())
+        .isEqualTo(
+            "koyomi: The selection for run 1 broke: spec.trigger.sql: division by zero. The run is"
+                + " over: Cancelled.\n");
+    assertThat(billing.run()).isEqualTo("Cancelled 5/0/0/0");
+    execute("drop view subscription");
+    execute("alter table renamed rename to subscription");
   }
 
   @Test

@@ -150,6 +150,9 @@ class WhyVerbTest {
     billing.join();
 
     Golden.assertScreen("why-retrying", type().all());
+
+    execute("update public.test_clock set at = at + interval '10 minutes'");
+    Golden.assertScreen("why-retry-due", type().all());
   }
 
   @Test
