@@ -21,7 +21,7 @@ import picocli.CommandLine.Parameters;
       "Cancels a run, or single jobs that have not ended.",
       "",
       "Also what runs now: it cannot commit any more. What has ended stays as it is, and a run that"
-          + " was cancelled does not come back."
+          + " was cancelled does not come back by itself."
     })
 final class CancelVerb implements Callable<Integer> {
   private final Surroundings surroundings;

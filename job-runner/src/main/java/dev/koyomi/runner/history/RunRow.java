@@ -13,7 +13,7 @@ import org.jspecify.annotations.Nullable;
  * @param request empty for a slot; otherwise what the run was asked for with
  * @param state as stored, such as PartiallyFailed
  * @param reason why, in one word for programs, where the state alone does not say it
- * @param message the same in a sentence
+ * @param message the same in a sentence, without its full stop: others are put behind it
  * @param selected targets; null while they are being selected
  * @param retrying jobs that failed and wait for their next attempt
  */
@@ -36,6 +36,10 @@ public record RunRow(
     long retrying,
     Instant createdAt,
     @Nullable Instant endedAt) {
+
+  public RunRow {
+    message = message == null ? null : message.replaceFirst("[.]$", "");
+  }
 
   /** Time from the first sign of the run to its end, or to now. */
   public Duration took(Instant now) {

@@ -262,6 +262,15 @@ class SelectAgainTest {
                 + " over: Cancelled.\n");
     assertThat(billing.run()).isEqualTo("Cancelled 5/0/0/0");
     execute("drop view subscription");
+    assertThat(type("redispatch", "invoices", "--yes").err())
+        .isEqualTo(
+            "koyomi: The selection for run 1 failed: spec.trigger.sql: relation \"subscription\""
+                + " does not exist.\n");
+    assertThat(type("runs", "invoices").out())
+        .as("one full stop at most")
+        .contains("relation \"subscription\" does not exist, 5 cancelled");
+    assertThat(type("why", "invoices").out())
+        .contains("selected again: spec.trigger.sql: relation \"subscription\" does not exist.\n");
     execute("alter table renamed rename to subscription");
   }
 
