@@ -1,6 +1,7 @@
 package dev.koyomi.runner.cli;
 
 import dev.koyomi.crds.plan.Plan;
+import dev.koyomi.runner.history.Backlog;
 import dev.koyomi.runner.history.HeldLane;
 import dev.koyomi.runner.history.History;
 import dev.koyomi.runner.history.RunRow;
@@ -17,6 +18,7 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
+import org.jdbi.v3.core.Jdbi;
 
 /** One occurrence on a laptop, from its firing to its report. */
 final class DevRun {
@@ -28,13 +30,15 @@ final class DevRun {
   private final LocalRun local;
   private final Plan plan;
   private final History history;
+  private final Backlog backlog;
   private final Optional<Path> fix;
 
-  DevRun(Screen screen, LocalRun local, Plan plan, History history, Optional<Path> fix) {
+  DevRun(Screen screen, LocalRun local, Plan plan, Jdbi jdbi, Optional<Path> fix) {
     this.screen = screen;
     this.local = local;
     this.plan = plan;
-    this.history = history;
+    this.history = new History(jdbi);
+    this.backlog = new Backlog(jdbi);
     this.fix = fix;
   }
 
@@ -178,7 +182,7 @@ final class DevRun {
   }
 
   private void sayWhatIsStopped() {
-    List<HeldLane> lanes = history.stoppedLanes(plan.batch().toString());
+    List<HeldLane> lanes = backlog.stoppedLanes(plan.batch().toString());
     if (!lanes.isEmpty()) {
       screen.line();
       screen.line(

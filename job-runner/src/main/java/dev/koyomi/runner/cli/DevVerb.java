@@ -8,7 +8,6 @@ import dev.koyomi.runner.db.Migration;
 import dev.koyomi.runner.dev.BatchFolder;
 import dev.koyomi.runner.dev.LocalPostgres;
 import dev.koyomi.runner.dev.SqlFile;
-import dev.koyomi.runner.history.History;
 import dev.koyomi.runner.trigger.Fired;
 import java.io.IOException;
 import java.nio.file.Path;
@@ -110,8 +109,7 @@ final class DevVerb implements Callable<Integer> {
       try {
         prepare(postgres, database, folder, batch);
         LocalRun run = new LocalRun(surroundings, database, selectedFrom, batch, stop);
-        DevRun dev =
-            new DevRun(screen, run, batch.plan(), new History(database.jdbi()), folder.fix());
+        DevRun dev = new DevRun(screen, run, batch.plan(), database.jdbi(), folder.fix());
         long dead = fired.isEmpty() ? dev.workEnqueued() : dev.go(fired.get());
         return strict && dead > 0 ? ExitCode.NEEDS_ATTENTION : ExitCode.DONE;
       } finally {

@@ -2,7 +2,7 @@ package dev.koyomi.runner.cli;
 
 import dev.koyomi.runner.db.Database;
 import dev.koyomi.runner.dev.LocalPostgres;
-import dev.koyomi.runner.history.History;
+import dev.koyomi.runner.history.Backlog;
 import dev.koyomi.runner.queue.Batches;
 import dev.koyomi.runner.queue.Interventions;
 import java.sql.SQLException;
@@ -42,7 +42,7 @@ final class QueuePauseVerb implements Callable<Integer> {
           Interventions.done(
               database.jdbi(),
               asked -> asked.pause(batch.id(), surroundings.user(), Optional.ofNullable(why)));
-      var queue = new History(database.jdbi()).queue(batch.name()).orElseThrow();
+      var queue = new Backlog(database.jdbi()).queue(batch.name()).orElseThrow();
       surroundings
           .screen()
           .line(

@@ -2,8 +2,8 @@ package dev.koyomi.runner.cli;
 
 import dev.koyomi.runner.db.Database;
 import dev.koyomi.runner.dev.LocalPostgres;
+import dev.koyomi.runner.history.Backlog;
 import dev.koyomi.runner.history.HeldLane;
-import dev.koyomi.runner.history.History;
 import dev.koyomi.runner.queue.Batches;
 import dev.koyomi.runner.queue.Interventions;
 import java.sql.SQLException;
@@ -66,7 +66,7 @@ final class QueueResumeVerb implements Callable<Integer> {
   private void resume(Database database, Batches.Batch batch) {
     boolean resumed = Interventions.done(database.jdbi(), asked -> asked.resume(batch.id()));
     screen.line((resumed ? "%s goes on." : "%s is not paused.").formatted(batch.name()));
-    List<HeldLane> lanes = new History(database.jdbi()).stoppedLanes(batch.name());
+    List<HeldLane> lanes = new Backlog(database.jdbi()).stoppedLanes(batch.name());
     if (!lanes.isEmpty()) {
       screen.line(
           "%s stopped by a job that needs attention: `koyomi queue show %s` lists them."

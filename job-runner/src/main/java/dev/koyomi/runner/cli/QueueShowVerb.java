@@ -2,8 +2,8 @@ package dev.koyomi.runner.cli;
 
 import dev.koyomi.runner.db.Database;
 import dev.koyomi.runner.dev.LocalPostgres;
+import dev.koyomi.runner.history.Backlog;
 import dev.koyomi.runner.history.HeldLane;
-import dev.koyomi.runner.history.History;
 import dev.koyomi.runner.history.QueueRow;
 import java.sql.SQLException;
 import java.time.Instant;
@@ -37,10 +37,10 @@ final class QueueShowVerb implements Callable<Integer> {
   public Integer call() throws SQLException {
     try (var opened = option.open(surroundings, LocalPostgres.Options.shared());
         Database database = opened.queue("queue show")) {
-      History history = new History(database.jdbi());
+      Backlog backlog = new Backlog(database.jdbi());
       String batch = BatchArgument.resolve(database.jdbi(), name);
-      QueueRow queue = history.queue(batch).orElseThrow();
-      List<HeldLane> lanes = history.heldLanes(batch);
+      QueueRow queue = backlog.queue(batch).orElseThrow();
+      List<HeldLane> lanes = backlog.heldLanes(batch);
       if (output.json()) {
         OutputOption.print(surroundings.screen(), List.of(json(queue, lanes)));
       } else {

@@ -4,6 +4,7 @@ import dev.koyomi.crds.plan.Plan;
 import dev.koyomi.crds.plan.Planned;
 import dev.koyomi.runner.db.Database;
 import dev.koyomi.runner.dev.LocalPostgres;
+import dev.koyomi.runner.history.Backlog;
 import dev.koyomi.runner.history.History;
 import dev.koyomi.runner.queue.Batches;
 import dev.koyomi.runner.trigger.Rehearsed;
@@ -90,7 +91,8 @@ final class RegisteredTrigger implements AutoCloseable {
 
   /** On the local database nobody starts workers by himself. */
   void sayWhenNobodyWorks(Screen screen) {
-    if (opened.local().isPresent() && history().situation(plan.batch().toString()).workers() == 0) {
+    if (opened.local().isPresent()
+        && new Backlog(database.jdbi()).situation(plan.batch().toString()).workers() == 0) {
       screen.line(
           "No worker is here: `./koyomi dev PATH`, with the batch's manifest, works what waits.");
     }

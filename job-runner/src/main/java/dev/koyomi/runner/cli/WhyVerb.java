@@ -3,6 +3,7 @@ package dev.koyomi.runner.cli;
 import dev.koyomi.crds.plan.Plan;
 import dev.koyomi.runner.db.Database;
 import dev.koyomi.runner.dev.LocalPostgres;
+import dev.koyomi.runner.history.Backlog;
 import dev.koyomi.runner.history.History;
 import dev.koyomi.runner.queue.Batches;
 import java.sql.SQLException;
@@ -35,12 +36,13 @@ final class WhyVerb implements Callable<Integer> {
       Batches.Batch batch = BatchArgument.find(database.jdbi(), name);
       Plan plan = ManifestFile.registered(batch.name(), batch.definition()).plan();
       History history = new History(database.jdbi());
+      Backlog backlog = new Backlog(database.jdbi());
       Reasons reasons =
           new Reasons(
               plan,
-              history.situation(batch.name()),
-              history.queue(batch.name()).orElseThrow(),
-              history.stoppedLanes(batch.name()),
+              backlog.situation(batch.name()),
+              backlog.queue(batch.name()).orElseThrow(),
+              backlog.stoppedLanes(batch.name()),
               history.openRuns(batch.name()),
               history.runs(Optional.of(batch.name()), 1).stream().findFirst(),
               surroundings.zone());

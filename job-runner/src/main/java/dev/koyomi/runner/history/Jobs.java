@@ -1,9 +1,9 @@
 package dev.koyomi.runner.history;
 
+import static dev.koyomi.runner.history.Columns.instantIfAny;
+
 import java.sql.ResultSet;
 import java.sql.SQLException;
-import java.time.Instant;
-import java.time.OffsetDateTime;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
@@ -217,15 +217,13 @@ public final class Jobs {
   }
 
   private static JobRow job(ResultSet row) throws SQLException {
-    @Nullable OffsetDateTime at = row.getObject("at", OffsetDateTime.class);
-    @Nullable Instant instant = at == null ? null : at.toInstant();
     return new JobRow(
         number(row, "run_id"),
         number(row, "job_id"),
         row.getString("key"),
         JobRow.State.valueOf(row.getString("state")),
         row.getInt("attempt"),
-        instant,
+        instantIfAny(row, "at"),
         row.getString("error_class"),
         row.getString("message"));
   }

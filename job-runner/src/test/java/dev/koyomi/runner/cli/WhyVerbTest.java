@@ -2,6 +2,7 @@ package dev.koyomi.runner.cli;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.koyomi.runner.history.Backlog;
 import dev.koyomi.runner.history.History;
 import dev.koyomi.runner.history.RunRow;
 import dev.koyomi.runner.queue.Workers;
@@ -84,6 +85,7 @@ class WhyVerbTest {
     execute("update subscription set fee = null where id = 2");
     billing.fire();
     History history = new History(database.jdbi());
+    Backlog backlog = new Backlog(database.jdbi());
     RunRow before = history.run(1).orElseThrow();
     once(billing);
     RunRow after = history.run(1).orElseThrow();
@@ -92,8 +94,8 @@ class WhyVerbTest {
     assertThat(
             new Reasons(
                     billing.plan(),
-                    history.situation("billing/invoices"),
-                    history.queue("billing/invoices").orElseThrow(),
+                    backlog.situation("billing/invoices"),
+                    backlog.queue("billing/invoices").orElseThrow(),
                     List.of(),
                     List.of(before),
                     Optional.of(after),
