@@ -259,6 +259,10 @@ declare
   v_slice koyomi.slice;
   v_key text;
 begin
+  if p_retry_after is null then
+    -- It may stop its lane. Who cancels, clears or retries holds the run: such a one finds the dead job and the stopped lane, or neither.
+    perform from koyomi.run r join koyomi.slice s on s.run_id = r.id where s.id = p_slice and s.lease = p_lease and s.lane is not null for share of r;
+  end if;
   select * into v_slice from koyomi.slice where id = p_slice and lease = p_lease and position = p_position for update;
   if not found then
     raise exception 'slice % is no longer at position % under this lease', p_slice, p_position using errcode = 'KY001';

@@ -254,7 +254,7 @@ begin
         join koyomi.run r on r.id = s.run_id
         where s.batch_id = v_worker.batch_id and s.worker_id = v_worker.id
         for update of s skip locked
-        for key share of r skip locked  -- which log_work would wait for
+        for share of r skip locked  -- as in fail(); and log_work would wait for it
     loop
       perform koyomi.free(v_slice, v_worker.lost_at is not null and v_worker.draining_at is null);
     end loop;

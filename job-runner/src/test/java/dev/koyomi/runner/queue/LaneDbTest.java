@@ -816,6 +816,54 @@ final class LaneDbTest {
         .isEqualTo("Cancelled 2");
   }
 
+  /** With the job's failure its lane becomes a stopped one: whoever looks sees both, or neither. */
+  @ParameterizedTest
+  @CsvSource(
+      delimiter = '|',
+      value = {
+        "cancel_run(1, 'wrong')::text | Cancelled: 2 = 0 done, 1 dead, 0 discarded, 1 cancelled; 0"
+            + " retrying, 0 left",
+        "clear(1, 1)                  | Running: 2 = 0 done, 1 dead, 0 discarded, 1 cancelled; 0"
+            + " retrying, 0 left",
+      })
+  void countsOnceTheJobThatStopsItsLaneAtThisMoment(String verb, String books) throws Exception {
+    register(STOPPING);
+    enqueue("a", 1);
+    enqueue("a", 2);
+    LeasedSlice slice = lease();
+    try (Rival worker = new Rival(DATABASE.dataSource());
+        Rival person = new Rival(DATABASE.dataSource())) {
+      worker.inOpenTransaction(
+          open -> billing.slices().fail(open, slice, slice.position(), FAILURE, null));
+      var asked = person.blocked(connection -> text(connection, "select koyomi." + verb));
+      worker.commit();
+      Rival.outcome(asked);
+    }
+
+    assertThat(books()).isEqualTo(books);
+  }
+
+  /** Else a retry of all dead jobs could take it out of the lane that it is about to stop. */
+  @Test
+  void aJobStopsItsLaneBeforeOrAfterARetryOfItsRun() throws Exception {
+    stopALane();
+    enqueue("c", 1);
+    LeasedSlice slice = lease();
+    try (Rival person = new Rival(DATABASE.dataSource());
+        Rival worker = new Rival(DATABASE.dataSource())) {
+      person.inOpenTransaction(open -> text(open, "select koyomi.retry_dead(1, null, null)::text"));
+      var failed =
+          worker.blocked(
+              connection ->
+                  billing.slices().fail(connection, slice, slice.position(), FAILURE, null));
+      assertThat(failed).isNotDone();
+      person.commit();
+      assertThat(Rival.outcome(failed)).isEqualTo("c");
+    }
+    assertThat(billing.text("select key from koyomi.held_lanes where retry_at is null"))
+        .isEqualTo("c");
+  }
+
   @Test
   void writesOnlyTheLanesThatItFills() {
     register(BY_KEY);

@@ -362,6 +362,33 @@ final class LostWorkerDbTest {
     }
   }
 
+  /** A verb that changes the run is to see the job as dead in its lane, or not at all. */
+  @Test
+  void leavesWhatAWorkerHeldWhileItsRunIsChanged() throws Exception {
+    billing =
+        Billing.with(
+            DATABASE,
+            2,
+            Billing.manifest(
+                "job: {retry: {",
+                "job: {order: {mode: Fifo, onDead: StopLane}, retry: {onLost: 1, "));
+    enqueueDone("a");
+    long first = billing.join();
+    lease(first);
+    crash(first);
+    long second = billing.join();
+    lease(second);
+    try (Rival person = new Rival(DATABASE.dataSource())) {
+      person.inOpenTransaction(
+          open -> open.createStatement().execute("select from koyomi.run for no key update"));
+      crash(second);
+      assertThat(billing.count("select count(*) from koyomi.dead")).isZero();
+      person.commit();
+    }
+    billing.text("select koyomi.sweep()::text");
+    assertThat(billing.text("select error_class from koyomi.dead")).isEqualTo("WorkerLost");
+  }
+
   /** Any job of the transaction that was under way may be the reason. */
   @ParameterizedTest
   @CsvSource(
