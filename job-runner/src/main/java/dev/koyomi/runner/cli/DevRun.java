@@ -56,6 +56,11 @@ final class DevRun {
               "Run %d failed: nothing was selected, and spec.trigger.onEmpty is Fail."
                   .formatted(dispatched.run()));
         }
+        if (dispatched.duplicates() > 0) {
+          screen.line(
+              "%s more with a key that was there already: the first of each key counts."
+                  .formatted(Shown.rows(dispatched.duplicates())));
+        }
         yield work(batchId, dispatched.run(), 0, watch);
       }
       case TriggerResult.AlreadyDispatched(long run, RunState state) ->

@@ -52,8 +52,7 @@ final class DevSqlVerb implements Callable<Integer> {
     Screen screen = surroundings.screen();
     switch (result) {
       case SqlFile.Result.Rows(var columns, var rows) -> new Table(columns, rows).print(screen);
-      case SqlFile.Result.Touched(long rows) ->
-          screen.line(rows == 1 ? "1 row" : Shown.count(rows) + " rows");
+      case SqlFile.Result.Touched(long rows) -> screen.line(Shown.rows(rows));
     }
   }
 }

@@ -110,9 +110,7 @@ final class RunVerb implements Callable<Integer> {
                 targets.logicalDate(), RegisteredTrigger.shown(found.selected(), found.sample())));
     if (found.duplicates() > 0) {
       screen.line(
-          "%s more would name a target a second time."
-              .formatted(
-                  found.duplicates() == 1 ? "1 row" : Shown.count(found.duplicates()) + " rows"));
+          "%s more would name a target a second time.".formatted(Shown.rows(found.duplicates())));
     }
     screen.line("Nothing was changed.");
     return ExitCode.DONE;

@@ -49,6 +49,11 @@ final class Shown {
     return number == 1 ? "1 job" : count(number) + " jobs";
   }
 
+  /** {@code 1 row}, {@code 3 rows}. */
+  static String rows(long number) {
+    return number == 1 ? "1 row" : count(number) + " rows";
+  }
+
   /** Lines of at most the given width; words are not broken. */
   static List<String> wrapped(String text, int width) {
     List<String> lines = new ArrayList<>();

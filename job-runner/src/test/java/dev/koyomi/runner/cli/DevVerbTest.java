@@ -176,6 +176,27 @@ class DevVerbTest {
         .isEqualTo(2);
   }
 
+  @Test
+  @Order(10)
+  void saysWhichRowsItLeftOut(@TempDir Path folder) throws IOException {
+    Path manifest = folder.resolve("twice.yaml");
+    Files.writeString(
+        manifest,
+        """
+        apiVersion: koyomi.dev/v1alpha1
+        kind: BatchSchedule
+        metadata: {name: twice, namespace: billing}
+        spec:
+          schedules: [{name: nightly, cron: "0 1 * * *"}]
+          trigger: {sql: "SELECT n % 2 AS key, n FROM generate_series(1, 5) AS n"}
+          unit: {sql: "SELECT :n"}
+        """);
+
+    assertThat(type("dev", manifest.toString(), "--date", "2026-11-01").out())
+        .contains(
+            "\n3 rows more with a key that was there already: the first of each key counts.\n");
+  }
+
   private static void sql(Path folder, String text) throws IOException {
     Path file = Files.writeString(Files.createTempFile(folder, "", ".sql"), text);
     assertThat(type("dev", "sql", file.toString()).exitCode()).isZero();
