@@ -20,7 +20,8 @@ import picocli.CommandLine.Parameters;
       "Ends the pause of a batch; or, with --key or --lanes, lets lanes go on that a job stopped.",
       "",
       "A lane of an ordered batch stops at a job that is out of attempts (spec.job.order.onDead:"
-          + " StopLane). The jobs behind it go on then; the job itself still needs attention."
+          + " StopLane). The jobs behind it go on then, before it; the job itself still needs"
+          + " attention. Only for lanes it is asked first."
     })
 final class QueueResumeVerb implements Callable<Integer> {
   private final Surroundings surroundings;
@@ -37,6 +38,8 @@ final class QueueResumeVerb implements Callable<Integer> {
 
   @Option(names = "--lanes", description = "All lanes that a job stopped.")
   private boolean allLanes;
+
+  @Mixin private Consent consent = new Consent();
 
   @Mixin private DatabaseOption option = new DatabaseOption();
 
@@ -56,6 +59,10 @@ final class QueueResumeVerb implements Callable<Integer> {
       Batches.Batch batch = BatchArgument.find(database.jdbi(), name);
       if (allLanes || !keys.isEmpty()) {
         resumeLanes(database, batch);
+      } else if (consent.isDryRun()) {
+        boolean resumes =
+            Interventions.rehearsed(database.jdbi(), asked -> asked.resume(batch.id()));
+        screen.line((resumes ? "%s would go on." : "%s is not paused.").formatted(batch.name()));
       } else {
         resume(database, batch);
       }
@@ -79,20 +86,44 @@ final class QueueResumeVerb implements Callable<Integer> {
   }
 
   private void resumeLanes(Database database, Batches.Batch batch) {
+    if (consent.isAsked()) {
+      List<HeldLane> lanes =
+          new Backlog(database.jdbi())
+              .stoppedLanes(batch.name()).stream()
+                  .filter(lane -> allLanes || keys.contains(lane.key()))
+                  .toList();
+      if (lanes.isEmpty()) {
+        screen.line(noLane(batch));
+        return;
+      }
+      long behind = lanes.stream().mapToLong(HeldLane::waiting).sum();
+      screen.line(
+          "%s of %s would go on, with %s behind, without the %s."
+              .formatted(
+                  lanes.size() == 1 ? "1 lane" : Shown.count(lanes.size()) + " lanes",
+                  batch.name(),
+                  Shown.jobs(behind),
+                  lanes.size() == 1 ? "job that stopped it" : "jobs that stopped them"));
+      if (!consent.given(surroundings)) {
+        return;
+      }
+    }
     List<String> of = allLanes ? List.of() : keys;
     int lanes = Interventions.done(database.jdbi(), asked -> asked.resumeLanes(batch.id(), of));
-    if (lanes == 0) {
-      screen.line(
-          "No lane of %s is stopped by %s."
-              .formatted(
-                  batch.name(), allLanes ? "a job" : keys.size() == 1 ? "that job" : "these jobs"));
-      return;
-    }
     screen.line(
-        lanes == 1
-            ? "1 lane of %s goes on without the job that stopped it, which still needs attention."
-                .formatted(batch.name())
-            : "%s lanes of %s go on without the jobs that stopped them, which still need attention."
-                .formatted(Shown.count(lanes), batch.name()));
+        switch (lanes) {
+          case 0 -> noLane(batch);
+          case 1 ->
+              "1 lane of %s goes on without the job that stopped it, which still needs attention."
+                  .formatted(batch.name());
+          default ->
+              "%s lanes of %s go on without the jobs that stopped them, which still need attention."
+                  .formatted(Shown.count(lanes), batch.name());
+        });
+  }
+
+  private String noLane(Batches.Batch batch) {
+    return "No lane of %s is stopped by %s."
+        .formatted(batch.name(), allLanes ? "a job" : keys.size() == 1 ? "that job" : "these jobs");
   }
 }

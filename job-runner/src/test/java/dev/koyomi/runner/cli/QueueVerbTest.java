@@ -31,6 +31,8 @@ class QueueVerbTest {
 
     workOnce(billing);
     assertThat(billing.count("select count(*) from invoice")).isZero();
+    assertThat(type("queue", "resume", "invoices", "--dry-run").out())
+        .isEqualTo("billing/invoices would go on.\n");
     assertThat(type("queue", "resume", "invoices").out()).isEqualTo("billing/invoices goes on.\n");
     assertThat(type("queue", "resume", "invoices").out())
         .isEqualTo("billing/invoices is not paused.\n");
@@ -52,7 +54,16 @@ class QueueVerbTest {
             """);
     assertThat(type("queue", "resume", "invoices", "--key", "3").out())
         .isEqualTo("No lane of billing/invoices is stopped by that job.\n");
-    assertThat(type("queue", "resume", "invoices", "--key", "2").out())
+    assertThat(type("queue", "resume", "invoices", "--key", "2", "--dry-run").out())
+        .isEqualTo(
+            """
+            1 lane of billing/invoices would go on, with 1 job behind, without the job that stopped it.
+            Nothing was changed.
+            """);
+    assertThat(type("queue", "resume", "invoices", "--key", "2").exitCode())
+        .as("nobody is asked")
+        .isEqualTo(ExitCode.WRONG);
+    assertThat(type("queue", "resume", "invoices", "--key", "2", "--yes").out())
         .isEqualTo(
             "1 lane of billing/invoices goes on without the job that stopped it, which still needs"
                 + " attention.\n");
@@ -66,7 +77,7 @@ class QueueVerbTest {
 
     assertThat(type("queue", "resume", "invoices", "--lanes", "--key", "3").err())
         .isEqualTo("koyomi: --key and --lanes exclude each other: leave one of them out.\n");
-    assertThat(type("queue", "resume", "invoices", "--lanes").out())
+    assertThat(type("queue", "resume", "invoices", "--lanes", "--yes").out())
         .isEqualTo(
             "1 lane of billing/invoices goes on without the job that stopped it, which still needs"
                 + " attention.\n");
