@@ -106,11 +106,13 @@ record Reasons(
     String since = Shown.time(situation.selectingSince(), zone);
     return Optional.of(
         situation.selector() == null
-            ? "The targets of run %d of %s were being selected since %s, but that process is gone: another one takes over, or the selection is given up.%s"
+            ? "The targets of run %d of %s were being selected since %s, but that process is gone: another one takes over, or the selection is given up; `koyomi redispatch %s --run %d` selects now.%s"
                 .formatted(
                     situation.selectingRun(),
                     queue.batch(),
                     since,
+                    shortName(),
+                    situation.selectingRun(),
                     situation.selectingProblem() == null
                         ? ""
                         : " Its last problem: " + situation.selectingProblem())

@@ -187,7 +187,8 @@ class ExitCodeTest {
                 + " `koyomi cancel x --run 1`.\n");
     assertThat(Typed.on(database.address()).type("why", "x").out())
         .contains(
-            "the selection is given up. Its last problem: spec.trigger.sql: division by zero.");
+            "`koyomi redispatch x --run 1` selects now. Its last problem: spec.trigger.sql:"
+                + " division by zero.");
   }
 
   /** Typed once more, it may fire the next slot. */

@@ -194,7 +194,7 @@ class WhyVerbTest {
         .contains(
             "The targets of run 1 of billing/invoices were being selected since 2026-11-02"
                 + " 12:00:00, but that process is gone: another one takes over, or the selection is"
-                + " given up.");
+                + " given up; `koyomi redispatch invoices --run 1` selects now.");
   }
 
   private static void once(Billing billing) throws Exception {
