@@ -5,6 +5,7 @@ import java.sql.SQLTransientConnectionException;
 import java.util.Optional;
 import java.util.regex.Pattern;
 import java.util.stream.Stream;
+import org.jspecify.annotations.Nullable;
 
 /** An error of the database, sorted by who can mend it, with a sentence for that person. */
 public sealed interface Fault {
@@ -41,7 +42,11 @@ public sealed interface Fault {
   }
 
   private static Fault sorted(SQLException error) {
-    String state = error.getSQLState() == null ? "08000" : error.getSQLState();
+    @Nullable String state = error.getSQLState();
+    if (state == null) {
+      // The pool's own words are for those who know its insides.
+      return new TryAgain("The database cannot be reached: it gave no connection in time.");
+    }
     String words = Words.of(error);
     return switch (state.substring(0, 2)) {
       case "08" ->

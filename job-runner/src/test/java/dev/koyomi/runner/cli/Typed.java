@@ -46,9 +46,9 @@ record Typed(int exitCode, String out, String err) {
       return this;
     }
 
-    /** Gives up at once where others wait for the database. */
+    /** Gives up soon where others wait for the database; late enough for a machine that is busy. */
     Place impatient() {
-      patience = Duration.ofMillis(250);
+      patience = Duration.ofSeconds(2);
       return this;
     }
 

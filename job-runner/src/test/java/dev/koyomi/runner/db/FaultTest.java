@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.koyomi.runner.settings.DatabaseAddress;
 import dev.koyomi.runner.testing.TestDatabase;
+import java.sql.SQLTransientConnectionException;
 import java.time.Duration;
 import org.jdbi.v3.core.JdbiException;
 import org.junit.jupiter.api.Test;
@@ -85,6 +86,16 @@ class FaultTest {
                               "The database refuses the user: password authentication failed for"
                                   + " user \"app\". Check user name and password.")));
     }
+  }
+
+  @Test
+  void saysThatThePoolGaveNothingInTime() {
+    assertThat(
+            Fault.of(
+                new SQLTransientConnectionException(
+                    "pool - Connection is not available, request timed out after 704ms (total=0)")))
+        .contains(
+            new Fault.TryAgain("The database cannot be reached: it gave no connection in time."));
   }
 
   @Test
