@@ -118,8 +118,9 @@ begin
     raise exception 'batch "%" is ordered (spec.job.order.mode: %): a job of it has its place, so leave out run_at, expires_at and priority', p_batch.name, p_batch.mode
       using errcode = 'KY011';
   end if;
-  if p_expires_at <= coalesce(p_run_at, koyomi.now()) then
-    raise exception 'expires_at % is not later than %: the job would never begin', p_expires_at, coalesce('run_at ' || p_run_at, 'now') using errcode = 'KY011';
+  if p_expires_at <= greatest(p_run_at, koyomi.now()) then
+    raise exception 'expires_at % is not later than %: the job would never begin', p_expires_at,
+      case when p_run_at > koyomi.now() then 'run_at ' || p_run_at else 'now' end using errcode = 'KY011';
   end if;
   select min(n) into v_large from unnest(p_payloads) with ordinality as p(payload, n)
     where octet_length(payload::text) > p_batch.max_payload;

@@ -1,6 +1,5 @@
 package dev.koyomi.runner.cli;
 
-import com.fasterxml.jackson.databind.JsonNode;
 import dev.koyomi.crds.Durations;
 import dev.koyomi.crds.sql.SqlText;
 import dev.koyomi.runner.db.Database;
@@ -97,7 +96,7 @@ final class EnqueueVerb implements Callable<Integer> {
     if (key.isBlank()) {
       throw new CommandProblem(ExitCode.WRONG, "--key is empty: say which target.");
     }
-    JsonNode json = JobPayload.read(payload, surroundings.keyboard());
+    JobPayload read = JobPayload.read(payload, surroundings.keyboard());
     @Nullable Instant from = time("--run-at", runAt);
     @Nullable Instant until = time("--expires-at", expiresAt);
     if (from != null && until != null && !from.isBefore(until)) {
@@ -108,13 +107,13 @@ final class EnqueueVerb implements Callable<Integer> {
     try (var opened = option.open(surroundings, LocalPostgres.Options.shared());
         Database database = opened.queue("enqueue")) {
       Batches.Batch batch = BatchArgument.find(database.jdbi(), name);
-      requireFit(batch, json);
+      requireFit(batch, read);
       enqueue(
           database,
           new Enqueueing(
               batch.name(),
               key,
-              json.toString(),
+              read.text(),
               from,
               until,
               priority == null ? null : capital(priority.name()),
@@ -177,10 +176,10 @@ final class EnqueueVerb implements Callable<Integer> {
   }
 
   /** A job that lacks what its Unit needs would be set aside by the first worker. */
-  private static void requireFit(Batches.Batch batch, JsonNode payload) {
+  private static void requireFit(Batches.Batch batch, JobPayload payload) {
     SqlText unit = ManifestFile.registered(batch.name(), batch.definition()).plan().unit().sql();
     List<String> missing =
-        unit.needed().stream().filter(name -> !payload.has(name)).sorted().toList();
+        unit.needed().stream().filter(name -> !payload.members().has(name)).sorted().toList();
     if (!missing.isEmpty()) {
       throw new CommandProblem(
           ExitCode.WRONG,

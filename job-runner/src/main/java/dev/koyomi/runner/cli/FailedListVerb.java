@@ -77,7 +77,7 @@ final class FailedListVerb implements Callable<Integer> {
     object.put("batch", job.batch());
     object.put("run", job.run());
     object.put("key", job.key());
-    object.put("payload", OutputOption.tree(job.payload()));
+    object.put("payload", OutputOption.raw(job.payload()));
     object.put("kind", job.kind());
     object.put("attempts", job.attempts());
     object.put("errorClass", job.errorClass());

@@ -1,7 +1,9 @@
 package dev.koyomi.runner.cli;
 
+import com.fasterxml.jackson.core.JsonFactory;
 import com.fasterxml.jackson.core.JsonLocation;
 import com.fasterxml.jackson.core.JsonProcessingException;
+import com.fasterxml.jackson.core.StreamReadConstraints;
 import com.fasterxml.jackson.core.StreamReadFeature;
 import com.fasterxml.jackson.databind.DeserializationFeature;
 import com.fasterxml.jackson.databind.JsonNode;
@@ -9,22 +11,34 @@ import com.fasterxml.jackson.databind.json.JsonMapper;
 import java.nio.file.Path;
 import java.util.Locale;
 
-/** The payload of a job that a person enqueues: {@code --payload}. */
-final class JobPayload {
+/**
+ * The payload of a job that a person enqueues: {@code --payload}.
+ *
+ * @param text as it was typed: what the server reads keeps every digit
+ * @param members the same, to look at
+ */
+record JobPayload(String text, JsonNode members) {
+  /** The limits are the queue's, which refuses what is too large. */
+  private static final StreamReadConstraints UNLIMITED =
+      StreamReadConstraints.builder()
+          .maxNestingDepth(Integer.MAX_VALUE)
+          .maxNumberLength(Integer.MAX_VALUE)
+          .maxStringLength(Integer.MAX_VALUE)
+          .maxNameLength(Integer.MAX_VALUE)
+          .build();
+
   private static final JsonMapper JSON =
-      JsonMapper.builder()
+      JsonMapper.builder(JsonFactory.builder().streamReadConstraints(UNLIMITED).build())
           .enable(StreamReadFeature.STRICT_DUPLICATE_DETECTION)
           .enable(DeserializationFeature.FAIL_ON_TRAILING_TOKENS)
           .build();
-
-  private JobPayload() {}
 
   /**
    * A JSON object in a person's words; anything else ends the command.
    *
    * @param typed the JSON itself, {@code @FILE}, or {@code -} for the standard input
    */
-  static JsonNode read(String typed, Keyboard keyboard) {
+  static JobPayload read(String typed, Keyboard keyboard) {
     if (typed.equals("-")) {
       return parse("the standard input", keyboard.text());
     }
@@ -35,7 +49,7 @@ final class JobPayload {
     return parse("--payload", typed);
   }
 
-  private static JsonNode parse(String source, String text) {
+  private static JobPayload parse(String source, String text) {
     JsonNode payload;
     try {
       payload = JSON.readTree(text);
@@ -48,7 +62,7 @@ final class JobPayload {
           "%s is %s: a payload is a JSON object, such as {\"customerId\": 42}."
               .formatted(source, kind(payload)));
     }
-    return payload;
+    return new JobPayload(text, payload);
   }
 
   private static String kind(JsonNode payload) {

@@ -1,9 +1,9 @@
 package dev.koyomi.runner.cli;
 
 import com.fasterxml.jackson.core.JsonProcessingException;
-import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.SerializationFeature;
+import com.fasterxml.jackson.databind.util.RawValue;
 import java.util.List;
 import java.util.Map;
 import picocli.CommandLine.Option;
@@ -29,13 +29,9 @@ final class OutputOption {
     return form == Form.json;
   }
 
-  /** JSON text as a value of a JSON object. */
-  static JsonNode tree(String json) {
-    try {
-      return JSON.readTree(json);
-    } catch (JsonProcessingException impossible) {
-      throw new IllegalStateException("The database stores JSON only.", impossible);
-    }
+  /** JSON text as a value of a JSON object, letter for letter. */
+  static RawValue raw(String json) {
+    return new RawValue(json);
   }
 
   /** Prints a list as a JSON array of objects. */

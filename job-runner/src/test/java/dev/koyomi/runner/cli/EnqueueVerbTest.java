@@ -37,6 +37,24 @@ class EnqueueVerbTest {
         .contains("\"subscriptionId\": 1");
   }
 
+  /** What the server keeps is what koyomi.enqueue() would have kept. */
+  @Test
+  void changesNothingInThePayload() {
+    String payload =
+        PAYLOAD.replace(
+            "}",
+            ", \"amount\": 100000000000000000.01, \"huge\": 1e400, \"fee\": 1.10, \"deep\": %s%s, \"digits\": %s}"
+                .formatted("[".repeat(1500), "]".repeat(1500), "9".repeat(1500)));
+
+    assertThat(enqueue("--payload", payload).exitCode()).isZero();
+
+    assertThat(billing.text("select jobs ->> 0 from koyomi.inbox"))
+        .isEqualTo(billing.text("select '" + payload + "'::jsonb::text"));
+    assertThat(enqueue("--payload", PAYLOAD.replace("}", ", \"half\": \"\\ud800\"}")).all())
+        .contains("koyomi: --payload: invalid input syntax for type json")
+        .endsWith("--- exit code 2\n");
+  }
+
   @Test
   void takesThePayloadFromAFileOrAnotherProgram() throws Exception {
     Path file = Files.writeString(folder.resolve("job.json"), PAYLOAD);
@@ -66,13 +84,13 @@ class EnqueueVerbTest {
   @Test
   void readsTimesInThePersonsZone() {
     enqueue(
-        "--payload", PAYLOAD, "--run-at", "2026-11-05 09:00", "--expires-at", "2026-11-05T01:00Z");
+        "--payload", PAYLOAD, "--run-at", "2126-11-05 09:00", "--expires-at", "2126-11-05T01:00Z");
 
     assertThat(
             billing.text(
                 "select format('%s %s', due_at at time zone 'UTC', expires_at at time zone 'UTC')"
                     + " from koyomi.inbox"))
-        .isEqualTo("2026-11-05 00:00:00 2026-11-05 01:00:00");
+        .isEqualTo("2126-11-05 00:00:00 2126-11-05 01:00:00");
   }
 
   @Test

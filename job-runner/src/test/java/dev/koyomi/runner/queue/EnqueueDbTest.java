@@ -953,6 +953,8 @@ final class EnqueueDbTest {
             + " bytes: enqueue a reference to the data, or raise the limit",
         "enqueue('billing/invoices', 'a', run_at => '2026-11-02T00:00Z', expires_at =>"
             + " '2026-11-01T00:00Z') ¦ expires_at 2026-11-01",
+        "enqueue('billing/invoices', 'a', run_at => '2020-01-01T00:00Z', expires_at =>"
+            + " '2020-01-02T00:00Z') ¦ expires_at 2020-01-02",
       })
   void saysWhatIsWrong(String call, String sentence) {
     assertThatThrownBy(() -> billing.text("select koyomi." + call + "::text"))
