@@ -32,6 +32,9 @@ final class EnqueueVerb implements Callable<Integer> {
   /** SQLSTATE class of values that a type cannot hold, such as a text with the character zero. */
   private static final String NO_VALUE = "22";
 
+  /** SQLSTATE of a statement whose nesting is beyond the server's stack, max_stack_depth. */
+  private static final String TOO_DEEP = "54001";
+
   private final Surroundings surroundings;
 
   @Parameters(paramLabel = "NAME", description = BatchArgument.MEANS)
@@ -96,7 +99,7 @@ final class EnqueueVerb implements Callable<Integer> {
     if (key.isBlank()) {
       throw new CommandProblem(ExitCode.WRONG, "--key is empty: say which target.");
     }
-    JobPayload read = JobPayload.read(payload, surroundings.keyboard());
+    JobPayload parsed = JobPayload.read(payload, surroundings.keyboard());
     @Nullable Instant from = time("--run-at", runAt);
     @Nullable Instant until = time("--expires-at", expiresAt);
     if (from != null && until != null && !from.isBefore(until)) {
@@ -107,13 +110,13 @@ final class EnqueueVerb implements Callable<Integer> {
     try (var opened = option.open(surroundings, LocalPostgres.Options.shared());
         Database database = opened.queue("enqueue")) {
       Batches.Batch batch = BatchArgument.find(database.jdbi(), name);
-      requireFit(batch, read);
+      requireFit(batch, parsed);
       enqueue(
           database,
           new Enqueueing(
               batch.name(),
               key,
-              read.text(),
+              parsed.text(),
               from,
               until,
               priority == null ? null : capital(priority.name()),
@@ -134,6 +137,12 @@ final class EnqueueVerb implements Callable<Integer> {
                   "Key %s of %s is enqueued already: nothing was added."
                       .formatted(key, job.batch()));
     } catch (JdbiException refused) {
+      if (refused.getCause() instanceof SQLException cause
+          && TOO_DEEP.equals(cause.getSQLState())) {
+        throw new CommandProblem(
+            ExitCode.WRONG,
+            "--payload is nested deeper than PostgreSQL reads: enqueue a reference to the data.");
+      }
       if (refused.getCause() instanceof SQLException cause
           && cause.getSQLState() != null
           && (cause.getSQLState().startsWith(Enqueueing.WRONG)

@@ -56,6 +56,14 @@ class EnqueueVerbTest {
   }
 
   @Test
+  void saysThatAPayloadIsNestedTooDeep() {
+    String deep = PAYLOAD.replace("}", ", \"a\": " + "[".repeat(60_000) + "]".repeat(60_000) + "}");
+    assertThat(enqueue("--payload", deep).all())
+        .contains("koyomi: --payload is nested deeper than PostgreSQL reads:")
+        .endsWith("--- exit code 2\n");
+  }
+
+  @Test
   void takesThePayloadFromAFileOrAnotherProgram() throws Exception {
     Path file = Files.writeString(folder.resolve("job.json"), PAYLOAD);
 

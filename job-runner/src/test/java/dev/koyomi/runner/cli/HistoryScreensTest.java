@@ -71,6 +71,41 @@ class HistoryScreensTest {
         "failed-show-json", type("failed", "show", "--key", "2", "--run", "1", "-o", "json").all());
   }
 
+  /** As it is stored, whatever a reader of JSON would make of it. */
+  @Test
+  void showsThePayloadLetterForLetter() {
+    String payload =
+        "{\"deep\": %s%s, \"amount\": 100000000000000000.01}"
+            .formatted("[".repeat(1500), "]".repeat(1500));
+    String before =
+        database
+            .jdbi()
+            .withHandle(
+                handle ->
+                    handle
+                        .createQuery("select payload::text from koyomi.dead where key = '2'")
+                        .mapTo(String.class)
+                        .one());
+    store(payload);
+    try {
+      Typed typed = type("failed", "show", "--key", "2", "--run", "1", "-o", "json");
+
+      assertThat(typed.out()).contains("]]]", "\"amount\": 100000000000000000.01");
+      assertThat(typed.exitCode()).isZero();
+    } finally {
+      store(before);
+    }
+  }
+
+  private static void store(String payload) {
+    database
+        .jdbi()
+        .useHandle(
+            handle ->
+                handle.execute(
+                    "update koyomi.dead set payload = cast(? as jsonb) where key = '2'", payload));
+  }
+
   @Test
   void saysThatNothingFailedUnderThatKey() {
     assertThat(type("failed", "list", "--key", "99").out())
